@@ -1,2 +1,2 @@
-//! stub
+//! The server.
 fn main() {}

@@ -1,0 +1,29 @@
+//! What a simulator is told: sections as written in a file, and configurations as they run.
+//!
+//! A *section* is close to the file: every key is optional where a default or `like` may fill
+//! it. [`SimulatorSection::resolve`] turns it into a [`SimulatorConfig`], in which every
+//! question is answered; only that one can be run, so a simulator cannot be started with half
+//! a configuration. Runtime changes take the way back: the running configuration is written
+//! as a section again, patched, and resolved whole or refused whole ([`patch`]).
+//!
+//! Nothing here uses serde's `untagged` or `flatten`: both swallow the position of a mistake.
+
+mod deployment;
+mod diagnostic;
+mod distribution;
+mod error;
+mod file;
+mod latency;
+pub(crate) mod patch;
+mod reference;
+mod resolve;
+mod resolved;
+mod section;
+
+pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
+pub use self::distribution::{Distribution, InvalidDistribution};
+pub use self::error::ConfigError;
+pub use self::file::File;
+pub use self::latency::{Latency, LatencySection, OperationLatencies, OperationLatencySections};
+pub use self::resolved::{Deployment, Limiter, SimulatorConfig};
+pub use self::section::{DeploymentList, SimulatorSection};

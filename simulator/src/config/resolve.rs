@@ -1,0 +1,314 @@
+//! From sections to configurations: `like`, defaults, and every check that needs both.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64};
+
+use super::{
+    ConfigError, Deployment, DeploymentList, DeploymentSection, Latency, LatencySection, Limiter,
+    LimiterKind, OperationLatencies, OperationLatencySections, RateLimitHeader, SimulatorConfig,
+    SimulatorSection,
+};
+use crate::model::{Kind, Model};
+
+/// The shared `[deployments.NAME]` tables of a file.
+type Shared = BTreeMap<String, DeploymentSection>;
+
+/// Marks a path that leads into the shared tables.
+const SHARED: &str = "^deployments";
+
+/// Large enough for a million-token prompt of four bytes each, times four for escapes.
+const DEFAULT_MAX_BODY_BYTES: NonZeroU64 = NonZeroU64::new(16 * 1024 * 1024).expect("not zero");
+
+/// What Azure calls the region most quotas are granted in.
+const DEFAULT_REGION: &str = "East US";
+
+/// An embedding larger than this is a slip: the largest real one has 3,072 numbers.
+const LARGEST_EMBEDDING: u32 = 65_536;
+
+impl SimulatorSection {
+    /// Fills in `like` and defaults and checks the whole section.
+    ///
+    /// `name` is the simulator's name, for messages; `shared` are the `[deployments.NAME]`
+    /// tables of the file the section stands in.
+    ///
+    /// # Errors
+    /// Every mistake found, in the order of the section; paths are relative to the section,
+    /// or start with `^deployments` for a mistake in a shared table.
+    pub fn resolve(
+        &self,
+        name: &str,
+        shared: &BTreeMap<String, DeploymentSection>,
+    ) -> Result<SimulatorConfig, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        if self.api_keys.iter().any(String::is_empty) {
+            errors.push(ConfigError::new(
+                ["api_keys"],
+                "expected keys that are not empty, found ``",
+            ));
+        }
+        let latency = operation_latencies(self.latency.unwrap_or_default(), &mut errors);
+        let allow_undefined = self.allow_undefined_deployments.unwrap_or(false);
+        let sections = self.deployment_sections(name, shared, &mut errors);
+        if sections.is_empty() && errors.is_empty() && !allow_undefined {
+            errors.push(no_deployments(name));
+        }
+        let deployments = deployments(sections, shared, &mut errors);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(SimulatorConfig {
+            listen: self.listen,
+            region: self.region.clone().unwrap_or_else(|| DEFAULT_REGION.into()),
+            api_keys: self.api_keys.clone(),
+            seed: self.seed.unwrap_or(0),
+            allow_undefined_deployments: allow_undefined,
+            max_body_bytes: self.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES),
+            latency,
+            deployments,
+        })
+    }
+
+    /// The sections of all deployments with the path at which each stands.
+    fn deployment_sections<'a>(
+        &'a self,
+        name: &str,
+        shared: &'a Shared,
+        errors: &mut Vec<ConfigError>,
+    ) -> Vec<(&'a str, Place<'a>)> {
+        match &self.deployments {
+            DeploymentList::Table(table) => table
+                .iter()
+                .map(|(key, section)| (key.as_str(), Place::own(key, section)))
+                .collect(),
+            DeploymentList::Names(names) => names
+                .iter()
+                .filter_map(|key| match shared.get_key_value(key) {
+                    Some((key, section)) => Some((key.as_str(), Place::shared(key, section))),
+                    None => {
+                        errors.push(undefined(name, key, shared));
+                        None
+                    }
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A deployment section and where it stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    root: &'static str,
+    key: &'a str,
+    section: &'a DeploymentSection,
+}
+
+impl<'a> Place<'a> {
+    fn own(key: &'a str, section: &'a DeploymentSection) -> Self {
+        let root = "deployments";
+        Self { root, key, section }
+    }
+
+    fn shared(key: &'a str, section: &'a DeploymentSection) -> Self {
+        let root = SHARED;
+        Self { root, key, section }
+    }
+
+    fn error(&self, field: &str, message: impl Into<String>) -> ConfigError {
+        ConfigError::new([field], message).under([self.root, self.key])
+    }
+}
+
+fn no_deployments(name: &str) -> ConfigError {
+    ConfigError::new(
+        ["deployments"],
+        format!("expected at least one deployment in simulator `{name}`"),
+    )
+    .with_help(
+        "deployments = { gpt-4o = { model = \"gpt-4o\" } }, or allow_undefined_deployments = true",
+    )
+}
+
+fn undefined(name: &str, key: &str, shared: &Shared) -> ConfigError {
+    let message = format!("simulator `{name}` names an undefined deployment `{key}`");
+    ConfigError::new(["deployments"], message).with_help(known("[deployments.NAME]", shared.keys()))
+}
+
+fn known<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => format!("no {what} is defined"),
+        _ => format!("defined by {what} are {}", names.join(", ")),
+    }
+}
+
+fn operation_latencies(
+    sections: OperationLatencySections,
+    errors: &mut Vec<ConfigError>,
+) -> OperationLatencies {
+    let mut resolve = |operation: &str, section: Option<LatencySection>| {
+        let Some(section) = section else {
+            return Latency::ZERO;
+        };
+        section.resolve().unwrap_or_else(|error| {
+            errors.push(error.under(["latency", operation]));
+            Latency::ZERO
+        })
+    };
+    OperationLatencies {
+        chat_completions: resolve("chat_completions", sections.chat_completions),
+        completions: resolve("completions", sections.completions),
+        embeddings: resolve("embeddings", sections.embeddings),
+    }
+}
+
+fn deployments(
+    sections: Vec<(&str, Place<'_>)>,
+    shared: &Shared,
+    errors: &mut Vec<ConfigError>,
+) -> BTreeMap<String, Deployment> {
+    let mut resolved = BTreeMap::new();
+    for (name, place) in sections {
+        let outcome = inherit(place, shared)
+            .map_err(|error| vec![error])
+            .and_then(|section| deployment(place, &section));
+        match outcome {
+            Ok(deployment) => {
+                resolved.insert(name.to_owned(), deployment);
+            }
+            // Two deployments may share the mistaken table: say it once.
+            Err(found) => {
+                for error in found {
+                    if !errors.contains(&error) {
+                        errors.push(error);
+                    }
+                }
+            }
+        }
+    }
+    resolved
+}
+
+/// Follows `like` until a table that inherits nothing.
+fn inherit(place: Place<'_>, shared: &Shared) -> Result<DeploymentSection, ConfigError> {
+    let mut section = place.section.clone();
+    let mut visited = Vec::new();
+    let mut from = place;
+    while let Some(like) = section.like.take() {
+        let Some((key, base)) = shared.get_key_value(&like) else {
+            let message = format!("expected the name of a shared deployment, found `{like}`");
+            let help = known("[deployments.NAME]", shared.keys());
+            return Err(from.error("like", message).with_help(help));
+        };
+        let is_itself = from.root == SHARED && from.key == key;
+        if is_itself || visited.contains(&key) {
+            let message = format!("`{like}` is like itself through `{}`", from.key);
+            return Err(from.error("like", message));
+        }
+        visited.push(key);
+        section = section.or(base);
+        from = Place::shared(key, base);
+    }
+    Ok(section)
+}
+
+fn deployment(
+    place: Place<'_>,
+    section: &DeploymentSection,
+) -> Result<Deployment, Vec<ConfigError>> {
+    let model = model(place, section);
+    let limiter = limiter(place, section);
+    let latency = latency(place, section);
+    let embedding_size = embedding_size(place, section);
+    match (model, limiter, latency, embedding_size) {
+        (Ok(model), Ok(limiter), Ok(latency), Ok(embedding_size)) => Ok(Deployment {
+            model,
+            context_tokens: section.context_tokens.unwrap_or(
+                NonZeroU32::new(model.context_tokens).expect("the table has no zero window"),
+            ),
+            limiter,
+            rate_limit_headers: section
+                .rate_limit_headers
+                .clone()
+                .unwrap_or_else(|| RateLimitHeader::DEFAULT.to_vec()),
+            latency,
+            embedding_size: embedding_size.unwrap_or_else(|| default_embedding_size(model)),
+        }),
+        (model, limiter, latency, embedding_size) => Err([
+            model.err(),
+            limiter.err(),
+            latency.err(),
+            embedding_size.err(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()),
+    }
+}
+
+fn model(place: Place<'_>, section: &DeploymentSection) -> Result<&'static Model, ConfigError> {
+    let list = || {
+        let names: Vec<_> = Model::names().collect();
+        format!("known models are {}", names.join(", "))
+    };
+    let Some(name) = &section.model else {
+        let missing = format!("expected a `model` for deployment `{}`", place.key);
+        return Err(place.error("model", missing).with_help(list()));
+    };
+    Model::find(name).ok_or_else(|| {
+        let message = format!("expected a known model, found `{name}`");
+        place.error("model", message).with_help(list())
+    })
+}
+
+fn limiter(place: Place<'_>, section: &DeploymentSection) -> Result<Limiter, ConfigError> {
+    let limit = section.tokens_per_minute;
+    let has_limit = limit.is_some() || section.requests_per_minute.is_some();
+    match section.limiter {
+        None if !has_limit => Ok(Limiter::None),
+        Some(LimiterKind::None) if !has_limit => Ok(Limiter::None),
+        Some(LimiterKind::None) => Err(place
+            .error("limiter", "expected no limit beside limiter `none`")
+            .with_help("remove the limit, or write limiter = \"legacy\"")),
+        None | Some(LimiterKind::Legacy) => match limit {
+            Some(tokens_per_minute) => Ok(Limiter::Legacy {
+                tokens_per_minute,
+                requests_per_minute: section.requests_per_minute,
+            }),
+            None => Err(place
+                .error(
+                    "tokens_per_minute",
+                    "expected `tokens_per_minute` for limiter `legacy`",
+                )
+                .with_help("tokens_per_minute = 100_000")),
+        },
+    }
+}
+
+fn latency(place: Place<'_>, section: &DeploymentSection) -> Result<Option<Latency>, ConfigError> {
+    let resolved = section.latency.as_ref().map(LatencySection::resolve);
+    resolved
+        .transpose()
+        .map_err(|error| error.under([place.root, place.key, "latency"]))
+}
+
+fn embedding_size(
+    place: Place<'_>,
+    section: &DeploymentSection,
+) -> Result<Option<NonZeroU32>, ConfigError> {
+    match section.embedding_size {
+        Some(size) if size.get() > LARGEST_EMBEDDING => Err(place.error(
+            "embedding_size",
+            format!("expected at most {LARGEST_EMBEDDING} numbers, found `{size}`"),
+        )),
+        size => Ok(size),
+    }
+}
+
+fn default_embedding_size(model: &Model) -> NonZeroU32 {
+    let size = match model.kind {
+        Kind::Embeddings { size, .. } => size,
+        // Never used; the size of ada-002 as in microsoft/aoai-api-simulator.
+        Kind::Chat | Kind::ChatAndCompletions | Kind::Completions | Kind::Audio => 1_536,
+    };
+    NonZeroU32::new(size).expect("the table has no empty embedding")
+}

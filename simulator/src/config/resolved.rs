@@ -1,0 +1,118 @@
+//! [`SimulatorConfig`]: every question answered.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+
+use serde::{Serialize, Serializer};
+
+use super::{
+    DeploymentList, DeploymentSection, Latency, LimiterKind, OperationLatencies, RateLimitHeader,
+    SimulatorSection,
+};
+use crate::model::Model;
+
+/// A simulator that can be run.
+///
+/// It serialises as the fully written section, so that a JSON merge patch onto it can be read
+/// back and resolved again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatorConfig {
+    /// Address of a server of its own, if the file fixes one.
+    pub listen: Option<SocketAddr>,
+    /// Azure region, told in `x-ms-region`.
+    pub region: String,
+    /// Keys that are accepted; empty: any non-empty key is.
+    pub api_keys: Vec<String>,
+    /// Seed of everything drawn.
+    pub seed: u64,
+    /// Whether an unknown deployment name is served, without limits.
+    pub allow_undefined_deployments: bool,
+    /// Largest request body in bytes.
+    pub max_body_bytes: NonZeroU64,
+    /// Latencies of deployments that state none.
+    pub latency: OperationLatencies,
+    /// Deployments by name.
+    pub deployments: BTreeMap<String, Deployment>,
+}
+
+/// A deployment that can be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployment {
+    /// The model behind it.
+    pub model: &'static Model,
+    /// Context window in tokens.
+    pub context_tokens: NonZeroU32,
+    /// Which requests are admitted.
+    pub limiter: Limiter,
+    /// Which rate limit headers answers carry.
+    pub rate_limit_headers: Vec<RateLimitHeader>,
+    /// How long answers take, unless the simulator's latency of the operation applies.
+    pub latency: Option<Latency>,
+    /// Numbers in an embedding.
+    pub embedding_size: NonZeroU32,
+}
+
+/// Which requests a deployment admits; one variant per kind with exactly its own parameters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Limiter {
+    /// Everything.
+    None,
+    /// Sliding windows of 60 s of tokens and 10 s of requests.
+    Legacy {
+        /// Tokens that may be charged in any 60 s.
+        tokens_per_minute: NonZeroU64,
+        /// Requests per minute, enforced as a sixth in any 10 s; `None` = 6 per 1,000 tokens.
+        requests_per_minute: Option<NonZeroU64>,
+    },
+}
+
+impl Serialize for SimulatorConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SimulatorSection::from(self).serialize(serializer)
+    }
+}
+
+impl From<&SimulatorConfig> for SimulatorSection {
+    fn from(config: &SimulatorConfig) -> Self {
+        let deployments = config.deployments.iter();
+        let table = deployments.map(|(name, deployment)| (name.clone(), deployment.into()));
+        Self {
+            listen: config.listen,
+            region: Some(config.region.clone()),
+            api_keys: config.api_keys.clone(),
+            seed: Some(config.seed),
+            allow_undefined_deployments: Some(config.allow_undefined_deployments),
+            max_body_bytes: Some(config.max_body_bytes),
+            latency: Some(config.latency.into()),
+            deployments: DeploymentList::Table(table.collect()),
+        }
+    }
+}
+
+impl From<&Deployment> for DeploymentSection {
+    fn from(deployment: &Deployment) -> Self {
+        let (limiter, tokens_per_minute, requests_per_minute) = match deployment.limiter {
+            Limiter::None => (LimiterKind::None, None, None),
+            Limiter::Legacy {
+                tokens_per_minute,
+                requests_per_minute,
+            } => (
+                LimiterKind::Legacy,
+                Some(tokens_per_minute),
+                requests_per_minute,
+            ),
+        };
+        Self {
+            like: None,
+            model: Some(deployment.model.name.to_owned()),
+            context_tokens: Some(deployment.context_tokens),
+            limiter: Some(limiter),
+            tokens_per_minute,
+            requests_per_minute,
+            rate_limit_headers: Some(deployment.rate_limit_headers.clone()),
+            latency: deployment.latency.map(Into::into),
+            embedding_size: Some(deployment.embedding_size),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! [`Ledger`]: the bounded, numbered list of entries.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clock::{Clock, Moment};
+
+use super::{Arrival, Entry, Guard};
+
+/// Keeps about half a gigabyte at most; a run that needs more reads the ledger as it goes.
+const CAPACITY: usize = 1_000_000;
+
+/// The requests a simulator has seen; a cheap handle, all clones show the same book.
+///
+/// Bounded: beyond a million entries the oldest are dropped, which
+/// [`first_number`](Self::first_number) tells.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    clock: Clock,
+    book: Arc<Mutex<Book>>,
+}
+
+#[derive(Debug)]
+struct Book {
+    /// Number of the oldest entry kept.
+    first: u64,
+    capacity: usize,
+    entries: VecDeque<Page>,
+    seen: HashMap<Arc<str>, Seen>,
+}
+
+#[derive(Debug)]
+struct Page {
+    entry: Arc<Mutex<Entry>>,
+    correlation: Option<Arc<str>>,
+}
+
+/// How often a correlation was seen, and in how many entries still kept.
+#[derive(Debug, Default)]
+struct Seen {
+    requests: u32,
+    kept: u32,
+}
+
+impl Ledger {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self::with_capacity(clock, CAPACITY)
+    }
+
+    fn with_capacity(clock: Clock, capacity: usize) -> Self {
+        let book = Book {
+            first: 0,
+            capacity,
+            entries: VecDeque::new(),
+            seen: HashMap::new(),
+        };
+        Self {
+            clock,
+            book: Arc::new(Mutex::new(book)),
+        }
+    }
+
+    /// Copies of all entries kept, oldest first; open ones as they are now.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.since(0)
+    }
+
+    /// Copies of the entries from `number` on, oldest first; open ones as they are now.
+    pub fn since(&self, number: u64) -> Vec<Entry> {
+        // Held only while the handles are copied: arrivals must not wait for a reader.
+        let pages: Vec<_> = {
+            let book = self.lock();
+            let skipped = usize::try_from(number.saturating_sub(book.first)).unwrap_or(usize::MAX);
+            let pages = book.entries.iter().skip(skipped);
+            pages.map(|page| Arc::clone(&page.entry)).collect()
+        };
+        pages.iter().map(|entry| lock(entry).clone()).collect()
+    }
+
+    /// How many entries are open: arrived, and neither ended nor dropped.
+    pub fn open_count(&self) -> usize {
+        let book = self.lock();
+        let entries = book.entries.iter();
+        entries
+            .filter(|page| lock(&page.entry).ended.is_none())
+            .count()
+    }
+
+    /// The number of the oldest entry kept; above 0 once entries had to be dropped.
+    pub fn first_number(&self) -> u64 {
+        self.lock().first
+    }
+
+    /// Forgets everything; numbers start from 0 again, requests in flight are no longer booked.
+    pub(crate) fn reset(&self) {
+        let mut book = self.lock();
+        book.first = 0;
+        book.entries.clear();
+        book.seen.clear();
+    }
+
+    /// Opens the entry of a request that has just arrived.
+    pub(crate) fn open(&self, arrival: Arrival) -> Guard {
+        let Arrival {
+            mut entry,
+            correlation,
+        } = arrival;
+        let correlation: Option<Arc<str>> = correlation.map(Into::into);
+        let mut book = self.lock();
+        // Under the lock, so that moments and numbers agree about the order of arrival.
+        entry.arrived = self.clock.now();
+        entry.number = book.first + book.entries.len() as u64;
+        if let Some(correlation) = &correlation {
+            entry.ordinal = book.count(correlation);
+        }
+        let entry = Arc::new(Mutex::new(entry));
+        book.push(Page {
+            entry: Arc::clone(&entry),
+            correlation,
+        });
+        drop(book);
+        Guard::new(entry, self.clock.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Counts one more request with `correlation`; returns how many there were before.
+    fn count(&mut self, correlation: &Arc<str>) -> u32 {
+        let seen = self.seen.entry(Arc::clone(correlation)).or_default();
+        let before = seen.requests;
+        seen.requests = seen.requests.saturating_add(1);
+        seen.kept += 1;
+        before
+    }
+
+    fn push(&mut self, page: Page) {
+        self.entries.push_back(page);
+        if self.entries.len() <= self.capacity {
+            return;
+        }
+        self.first += 1;
+        let dropped = self.entries.pop_front();
+        let Some(correlation) = dropped.and_then(|page| page.correlation) else {
+            return;
+        };
+        if let Some(seen) = self.seen.get_mut(&correlation) {
+            seen.kept -= 1;
+            if seen.kept == 0 {
+                self.seen.remove(&correlation);
+            }
+        }
+    }
+}
+
+/// Locks an entry; a panic elsewhere leaves it readable, since fields are set one by one.
+pub(super) fn lock(entry: &Mutex<Entry>) -> MutexGuard<'_, Entry> {
+    entry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(correlation: Option<&str>) -> Arrival {
+        Arrival {
+            entry: Entry::default(),
+            correlation: correlation.map(str::to_owned),
+        }
+    }
+
+    fn ledger(capacity: usize) -> Ledger {
+        Ledger::with_capacity(Clock::paused(clock::DEFAULT_ANCHOR), capacity)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_are_numbered_from_zero_in_order_of_arrival() {
+        let ledger = ledger(10);
+        for _ in 0..3 {
+            drop(ledger.open(arrival(None)));
+        }
+        let numbers: Vec<_> = ledger.entries().iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!(ledger.since(2).len(), 1);
+        assert_eq!(ledger.since(u64::MAX).len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_its_capacity_the_oldest_entries_go_and_numbers_go_on() {
+        let ledger = ledger(2);
+        for _ in 0..5 {
+            drop(ledger.open(arrival(Some("a"))));
+        }
+        assert_eq!(ledger.first_number(), 3);
+        let kept: Vec<_> = ledger
+            .entries()
+            .iter()
+            .map(|e| (e.number, e.ordinal))
+            .collect();
+        assert_eq!(kept, [(3, 3), (4, 4)]);
+        assert_eq!(ledger.since(4).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_with_the_same_correlation_are_counted_up() {
+        let ledger = ledger(10);
+        for correlation in [Some("a"), Some("b"), Some("a"), None, None] {
+            drop(ledger.open(arrival(correlation)));
+        }
+        let ordinals: Vec<_> = ledger.entries().iter().map(|entry| entry.ordinal).collect();
+        assert_eq!(ordinals, [0, 0, 1, 0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_is_open_until_its_guard_is_dropped() {
+        let ledger = ledger(10);
+        let guard = ledger.open(arrival(None));
+        assert_eq!((ledger.open_count(), ledger.entries()[0].ended), (1, None));
+        ledger.clock.sleep_until(Moment::from_micros(7)).await;
+        drop(guard);
+        assert_eq!(ledger.open_count(), 0);
+        assert_eq!(ledger.entries()[0].ended, Some(Moment::from_micros(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_starts_a_new_book() {
+        let ledger = ledger(10);
+        let in_flight = ledger.open(arrival(Some("a")));
+        ledger.reset();
+        drop(in_flight);
+        assert_eq!(ledger.entries(), []);
+        drop(ledger.open(arrival(Some("a"))));
+        assert_eq!(
+            (ledger.entries()[0].number, ledger.entries()[0].ordinal),
+            (0, 0)
+        );
+    }
+}
