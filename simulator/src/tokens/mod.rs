@@ -1,9 +1,82 @@
-//! Tokens.
+//! Tokens: how many a text has, and words of exactly one.
+//!
+//! Counts are exact: those of the tokenizers the models use, over the whole text. Long texts
+//! are counted piece by piece ([`pieces`]) and off the event loop; counts of texts seen before
+//! are remembered ([`cache`]), because load tests repeat their prompts.
+
+mod cache;
+mod pieces;
+mod vocabulary;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tiktoken_rs::CoreBPE;
+
+pub(crate) use self::cache::Counter;
+pub(crate) use self::vocabulary::Words;
+pub use self::vocabulary::words;
+
 /// A tokenizer.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Encoding {
-    /// gpt-3.5, gpt-4 and the embedding models.
+    /// `cl100k_base`: gpt-3.5, gpt-4 and the embedding models.
     Cl100k,
-    /// gpt-4o and later.
+    /// `o200k_base`: gpt-4o and later.
     O200k,
+}
+
+impl Encoding {
+    /// The number of tokens in `text`; text that spells a special token counts as plain text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use simulator::tokens::Encoding;
+    ///
+    /// assert_eq!(Encoding::Cl100k.count("What is the meaning of life?"), 7);
+    /// ```
+    pub fn count(self, text: &str) -> usize {
+        pieces::pieces(text)
+            .map(|piece| self.count_piece(piece))
+            .sum()
+    }
+
+    /// Counts a text in one go.
+    fn count_piece(self, text: &str) -> usize {
+        let count = catch_unwind(AssertUnwindSafe(|| self.tokenizer().count_ordinary(text)));
+        // A tokenizer that gives up must not take the server with it. Four bytes per token is
+        // OpenAI's rule of thumb.
+        count.unwrap_or_else(|_| text.len().div_ceil(4))
+    }
+
+    /// Loads the vocabulary on first use, which takes about a quarter of a second.
+    fn tokenizer(self) -> &'static CoreBPE {
+        match self {
+            Self::Cl100k => tiktoken_rs::cl100k_base_singleton(),
+            Self::O200k => tiktoken_rs::o200k_base_singleton(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_those_recorded_from_the_service() {
+        // Source: recorded usage of gpt-35-turbo and gpt-4.1-mini, less the chat overhead of 7.
+        let text = "Tell me a joke about opentelemetry";
+        assert_eq!(Encoding::Cl100k.count(text), 8);
+        assert_eq!(Encoding::O200k.count(text), 9);
+    }
+
+    #[test]
+    fn no_text_has_no_tokens() {
+        assert_eq!(Encoding::Cl100k.count(""), 0);
+    }
+
+    #[test]
+    fn special_tokens_are_counted_as_the_text_they_are() {
+        assert!(Encoding::Cl100k.count("<|endoftext|>") > 1);
+    }
 }
