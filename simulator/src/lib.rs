@@ -1,9 +1,12 @@
 //! A faithful Azure OpenAI / OpenAI, as a library and a server.
 
 pub mod config;
+mod latency;
 mod ledger;
+mod limit;
 pub mod model;
 pub mod openai;
+mod seed;
 mod simulator;
 pub mod tokens;
 

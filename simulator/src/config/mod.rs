@@ -21,6 +21,7 @@ mod resolved;
 mod section;
 
 pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
+pub(crate) use self::distribution::Sampler;
 pub use self::distribution::{Distribution, InvalidDistribution};
 pub use self::error::ConfigError;
 pub use self::file::File;
