@@ -14,7 +14,7 @@ pub(crate) struct Key(u64);
 /// What a draw is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// Ids in answers and headers.
+    /// Ids in answers.
     Ids = 1,
     /// How many tokens an answer has that may be of any length.
     Length = 2,
@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Words = 4,
     /// The numbers of an embedding.
     Embedding = 5,
+    /// Ids in headers.
+    Headers = 6,
 }
 
 impl Key {
@@ -50,6 +52,11 @@ impl Key {
     /// The key of the thing numbered `number` within.
     pub(crate) fn numbered(self, number: u64) -> Self {
         Self(mix(self.0 ^ mix(number.wrapping_add(0x9e37_79b9_7f4a_7c15))))
+    }
+
+    /// Sixteen hexadecimal digits of the key itself.
+    pub(crate) fn digits(self) -> String {
+        format!("{:016x}", self.0)
     }
 
     /// A generator for `purpose`.

@@ -1,37 +1,64 @@
 //! [`Simulator`]: one resource with its deployments, and the handles to it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use clock::Clock;
+use http::HeaderValue;
 use serde_json::Value;
 
-use crate::config::{ConfigError, SimulatorConfig};
+use crate::app::app;
+use crate::config::{ConfigError, Deployment, Limiter, RateLimitHeader, SimulatorConfig, patch};
+use crate::deployment::Target;
 use crate::ledger::Ledger;
+use crate::model::{Model, UNDEFINED_CHAT, UNDEFINED_EMBEDDINGS};
+use crate::openai::{Operation, Refusal};
+use crate::seed::Key;
+use crate::tokens::Counter;
 
 /// A simulated resource; cheap to clone, all clones are the same simulator.
 #[derive(Clone, Debug)]
 pub struct Simulator(Arc<Shared>);
 
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) name: String,
-    pub(crate) clock: Clock,
-    pub(crate) ledger: Ledger,
-}
-
 /// Changes a running simulator; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control(Arc<Shared>);
 
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    name: String,
+    pub(crate) clock: Clock,
+    pub(crate) ledger: Ledger,
+    pub(crate) counter: Counter,
+    live: RwLock<Arc<Live>>,
+    /// Held while a patch is computed, so that two patches do not lose one of them.
+    patching: Mutex<()>,
+}
+
+/// A configuration at work; never changed, only replaced.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) config: SimulatorConfig,
+    pub(crate) key: Key,
+    pub(crate) region: HeaderValue,
+    targets: HashMap<String, Target>,
+}
+
 impl Simulator {
     /// A simulator called `name` that answers by `config` in the time of `clock`.
+    ///
+    /// The name only keeps the draws of several simulators with one seed apart.
     pub fn new(name: &str, config: SimulatorConfig, clock: Clock) -> Self {
-        let _ = config;
         Self(Arc::new(Shared {
-            name: name.to_owned(),
             ledger: Ledger::new(clock.clone()),
             clock,
+            counter: Counter::default(),
+            live: RwLock::new(Arc::new(Live::new(name, config, None))),
+            patching: Mutex::new(()),
+            name: name.to_owned(),
         }))
     }
 
@@ -40,9 +67,9 @@ impl Simulator {
         &self.0.name
     }
 
-    /// The HTTP service.
+    /// The HTTP service; a `tower::Service` that needs no socket.
     pub fn router(&self) -> Router {
-        Router::new()
+        app(&self.0)
     }
 
     /// What has reached this simulator.
@@ -52,27 +79,116 @@ impl Simulator {
 
     /// Reads and changes the configuration while running.
     pub fn control(&self) -> Control {
-        Control(Arc::clone(&self.0))
+        self.0.control()
+    }
+}
+
+impl Shared {
+    /// The configuration as of now.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn control(self: &Arc<Self>) -> Control {
+        Control(Arc::clone(self))
     }
 }
 
 impl Control {
-    /// The running configuration in its JSON form.
+    /// The running configuration in its JSON form, without the keys.
+    ///
+    /// Beside the simulator's own keys it shows those of microsoft/aoai-api-simulator.
     pub fn config(&self) -> Value {
-        Value::Null
+        patch::shown(&self.0.live().config)
     }
 
-    /// Merges `patch` into the running configuration, or changes nothing.
+    /// Merges a JSON merge patch (RFC 7396) into the running configuration, or changes nothing.
+    ///
+    /// Limit windows keep what they have admitted, requests in flight end as they began. The
+    /// configuration keys of microsoft/aoai-api-simulator are understood too.
     ///
     /// # Errors
     /// Every reason why the result would not be a valid configuration.
     pub fn patch(&self, patch: &Value) -> Result<(), Vec<ConfigError>> {
-        let _ = patch;
+        let _one_at_a_time = self
+            .0
+            .patching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = self.0.live();
+        let config = patch::apply(&self.0.name, &before.config, patch)?;
+        let after = Arc::new(Live::new(&self.0.name, config, Some(&before)));
+        *self.0.live.write().unwrap_or_else(PoisonError::into_inner) = after;
         Ok(())
     }
 
     /// Empties limit windows and the ledger.
     pub fn reset(&self) {
+        for target in self.0.live().targets.values() {
+            target.gate().reset();
+        }
         self.0.ledger.reset();
+    }
+}
+
+impl Live {
+    /// Puts `config` to work; deployments keep what they admitted under the configuration `before`.
+    fn new(name: &str, config: SimulatorConfig, before: Option<&Self>) -> Self {
+        let gate = |deployment: &String| {
+            let target = before.and_then(|before| before.targets.get(deployment));
+            target
+                .map(|target| Arc::clone(target.gate()))
+                .unwrap_or_default()
+        };
+        let deployments = config.deployments.iter();
+        let targets = deployments.map(|(name, deployment)| {
+            let target = Target::new(name, deployment, config.latency, gate(name));
+            (name.clone(), target)
+        });
+        Self {
+            targets: targets.collect(),
+            key: Key::new(config.seed).named(name),
+            // A region that is no header value is a slip in a file; it must not stop a run.
+            region: HeaderValue::from_bytes(config.region.as_bytes())
+                .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            config,
+        }
+    }
+
+    /// The deployment called `name`, if it serves `operation`.
+    pub(crate) fn target(&self, name: &str, operation: Operation) -> Result<Target, Refusal> {
+        let target = match self.targets.get(name) {
+            Some(target) => target.clone(),
+            None if self.config.allow_undefined_deployments => self.undefined(name, operation),
+            None => return Err(Refusal::UnknownDeployment(name.to_owned())),
+        };
+        if target.model().serves(operation) {
+            Ok(target)
+        } else {
+            Err(Refusal::WrongOperation(operation, name.to_owned()))
+        }
+    }
+
+    /// A deployment without limits that serves `operation`.
+    fn undefined(&self, name: &str, operation: Operation) -> Target {
+        let model = match operation {
+            Operation::ChatCompletions | Operation::Completions => UNDEFINED_CHAT,
+            Operation::Embeddings => UNDEFINED_EMBEDDINGS,
+        };
+        let deployment = Deployment {
+            model,
+            context_tokens: NonZeroU32::new(model.context_tokens).unwrap_or(NonZeroU32::MAX),
+            limiter: Limiter::None,
+            rate_limit_headers: RateLimitHeader::DEFAULT.to_vec(),
+            latency: None,
+            // The size of ada-002.
+            embedding_size: const { NonZeroU32::new(1_536).expect("not zero") },
+        };
+        Target::new(name, &deployment, self.config.latency, Arc::default())
+    }
+
+    /// The key of all embeddings by `model`: the same for every simulator with this seed.
+    pub(crate) fn embedding_key(&self, model: &Model) -> Key {
+        Key::new(self.config.seed).named(model.name)
     }
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Distribution};
+use crate::openai::Operation;
 
 /// How long an answer takes, as written: per token, or once per request.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -121,6 +122,17 @@ pub struct OperationLatencies {
     pub completions: Latency,
     /// Of embeddings.
     pub embeddings: Latency,
+}
+
+impl OperationLatencies {
+    /// That of `operation`.
+    pub(crate) fn of(&self, operation: Operation) -> Latency {
+        match operation {
+            Operation::ChatCompletions => self.chat_completions,
+            Operation::Completions => self.completions,
+            Operation::Embeddings => self.embeddings,
+        }
+    }
 }
 
 impl From<OperationLatencies> for OperationLatencySections {

@@ -21,10 +21,12 @@ mod resolved;
 mod section;
 
 pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
+pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use self::distribution::Sampler;
 pub use self::distribution::{Distribution, InvalidDistribution};
 pub use self::error::ConfigError;
 pub use self::file::File;
 pub use self::latency::{Latency, LatencySection, OperationLatencies, OperationLatencySections};
+pub use self::reference::InvalidReferenceFile;
 pub use self::resolved::{Deployment, Limiter, SimulatorConfig};
 pub use self::section::{DeploymentList, SimulatorSection};

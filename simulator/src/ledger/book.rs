@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use clock::{Clock, Moment};
+use clock::Clock;
 
 use super::{Arrival, Entry, Guard};
 
@@ -163,6 +163,8 @@ pub(super) fn lock(entry: &Mutex<Entry>) -> MutexGuard<'_, Entry> {
 
 #[cfg(test)]
 mod tests {
+    use clock::Moment;
+
     use super::*;
 
     fn arrival(correlation: Option<&str>) -> Arrival {

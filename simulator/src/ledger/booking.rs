@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use bytes::Bytes;
 use clock::{Clock, Moment};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sha2::{Digest, Sha256};
 
@@ -24,13 +25,13 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// Reads the head of a request.
-    pub(crate) fn new(parts: &Parts) -> Self {
-        let text = |name: &str| {
+    /// Reads the head of a request; `received` is its path and query if they were changed since.
+    pub(crate) fn new(parts: &Parts, received: Option<&PathAndQuery>) -> Self {
+        let text = |name: HeaderName| {
             let value = parts.headers.get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        let path_and_query = parts.uri.path_and_query();
+        let path_and_query = received.or_else(|| parts.uri.path_and_query());
         let entry = Entry {
             method: parts.method.as_str().to_owned(),
             path_and_query: path_and_query.map_or_else(String::new, |p| p.as_str().to_owned()),
@@ -72,10 +73,10 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 fn credential_hashes(headers: &HeaderMap) -> Vec<String> {
-    let whole = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
+    let whole = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let sent = [
         whole(headers::API_KEY),
-        bearer(headers).or_else(|| whole(AUTHORIZATION.as_str())),
+        bearer(headers).or_else(|| whole(AUTHORIZATION)),
         whole(headers::SUBSCRIPTION_KEY),
     ];
     let sent = sent.into_iter().flatten();

@@ -11,5 +11,5 @@ mod booking;
 mod entry;
 
 pub use self::book::Ledger;
-pub(crate) use self::booking::{Arrival, Booking, Guard};
+pub(crate) use self::booking::{Arrival, Booking, Guard, bearer};
 pub use self::entry::{Credential, Entry};

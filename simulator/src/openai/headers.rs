@@ -1,12 +1,59 @@
 //! Header names, lower case as HTTP/2 wants them.
 
+use http::{HeaderName, HeaderValue};
+
+use crate::limit::Reason;
+
 /// The key of an Azure resource.
-pub(crate) const API_KEY: &str = "api-key";
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 /// A subscription key of API Management; never expected here, hashed when it leaks through.
-pub(crate) const SUBSCRIPTION_KEY: &str = "ocp-apim-subscription-key";
-/// A request's id, chosen by the client; answers carry one chosen by the service.
-pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// A request's id, chosen by the client, by Azure's convention.
-pub(crate) const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
+pub(crate) const SUBSCRIPTION_KEY: HeaderName =
+    HeaderName::from_static("ocp-apim-subscription-key");
+/// A request's id: the client's in a request, the service's in an answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A request's id chosen by the client, by Azure's convention; echoed.
+pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 /// Trace context. Source: <https://www.w3.org/TR/trace-context/>.
-pub(crate) const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The id Azure's front end gives a request.
+pub(crate) const APIM_REQUEST_ID: HeaderName = HeaderName::from_static("apim-request-id");
+/// The region that answered.
+pub(crate) const REGION: HeaderName = HeaderName::from_static("x-ms-region");
+/// The deployment that answered.
+pub(crate) const DEPLOYMENT_NAME: HeaderName = HeaderName::from_static("x-ms-deployment-name");
+/// Always `nosniff`.
+pub(crate) const CONTENT_TYPE_OPTIONS: HeaderName = http::header::X_CONTENT_TYPE_OPTIONS;
+/// Always a year.
+pub(crate) const STRICT_TRANSPORT_SECURITY: HeaderName = http::header::STRICT_TRANSPORT_SECURITY;
+/// The version of OpenAI's API.
+pub(crate) const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
+/// Milliseconds to wait before trying again.
+pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// The policy of Azure's front end that refused.
+pub(crate) const POLICY_ID: HeaderName = HeaderName::from_static("policy-id");
+/// Tokens left.
+pub(crate) const REMAINING_TOKENS: HeaderName =
+    HeaderName::from_static("x-ratelimit-remaining-tokens");
+/// Requests left.
+pub(crate) const REMAINING_REQUESTS: HeaderName =
+    HeaderName::from_static("x-ratelimit-remaining-requests");
+/// Tokens per minute.
+pub(crate) const LIMIT_TOKENS: HeaderName = HeaderName::from_static("x-ratelimit-limit-tokens");
+/// Requests in the window of the limiter.
+pub(crate) const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
+
+/// The header that tells when the limit that refused lets pass again.
+pub(crate) const fn reset(reason: Reason) -> HeaderName {
+    match reason {
+        Reason::Tokens => HeaderName::from_static("x-ratelimit-reset-tokens"),
+        Reason::Requests => HeaderName::from_static("x-ratelimit-reset-requests"),
+    }
+}
+
+/// What `policy-id` says of the limit that refused.
+pub(crate) const fn policy(reason: Reason) -> HeaderValue {
+    HeaderValue::from_static(match reason {
+        Reason::Tokens => "DeploymentRatelimit-Token",
+        Reason::Requests => "DeploymentRatelimit-Call",
+    })
+}

@@ -38,37 +38,27 @@ struct Generations {
 type Key = (Encoding, u64, u64);
 
 impl Counter {
-    /// The tokens in `texts`, together.
-    pub(crate) async fn count<T: AsRef<str>>(&self, encoding: Encoding, texts: &[T]) -> u64 {
-        let mut total = 0;
+    /// The tokens in each of `texts`.
+    pub(crate) async fn count<T: AsRef<str>>(&self, encoding: Encoding, texts: &[T]) -> Vec<u64> {
+        let mut counts = Vec::with_capacity(texts.len());
         let mut long = Vec::new();
-        for text in texts {
+        for (index, text) in texts.iter().enumerate() {
             let text = text.as_ref();
-            match self.remembered(encoding, text) {
-                Ok(count) => total += count,
-                Err(key) if text.len() < LONG => total += self.learn(key, encoding.count(text)),
-                Err(key) => long.push((key, text.to_owned())),
-            }
+            counts.push(match self.remembered(encoding, text) {
+                Ok(count) => count,
+                Err(key) if text.len() < LONG => self.learn(key, encoding.count(text)),
+                Err(key) => {
+                    long.push((index, key, text.to_owned()));
+                    0
+                }
+            });
         }
         if !long.is_empty() {
-            total += self.count_aside(encoding, long).await;
+            for (index, key, count) in count_aside(encoding, long).await {
+                counts[index] = self.learn(key, count);
+            }
         }
-        total
-    }
-
-    async fn count_aside(&self, encoding: Encoding, texts: Vec<(Key, String)>) -> u64 {
-        let count = move || -> Vec<_> {
-            let texts = texts.into_iter();
-            texts
-                .map(|(key, text)| (key, encoding.count(&text)))
-                .collect()
-        };
-        // Fails only while the runtime shuts down, when nobody waits for the answer.
-        let counts = tokio::task::spawn_blocking(count).await.unwrap_or_default();
         counts
-            .into_iter()
-            .map(|(key, count)| self.learn(key, count))
-            .sum()
     }
 
     /// The count of `text` if it is known or quickly told, else the key to learn it under.
@@ -95,6 +85,20 @@ impl Counter {
     }
 }
 
+/// Counts on a blocking thread, which also holds a paused clock while it runs.
+async fn count_aside(
+    encoding: Encoding,
+    texts: Vec<(usize, Key, String)>,
+) -> Vec<(usize, Key, usize)> {
+    let count = move || {
+        let texts = texts.into_iter();
+        let counts = texts.map(|(index, key, text)| (index, key, encoding.count(&text)));
+        counts.collect()
+    };
+    // Fails only while the runtime shuts down, when nobody waits for the answer.
+    tokio::task::spawn_blocking(count).await.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +110,7 @@ mod tests {
         for _ in 0..2 {
             let texts = ["one", "one two three four five six seven eight", &long];
             // 1, 8, and four words of one token each, with one space left over at the end.
-            assert_eq!(counter.count(Encoding::O200k, &texts).await, 1 + 8 + 12_001);
+            assert_eq!(counter.count(Encoding::O200k, &texts).await, [1, 8, 12_001]);
         }
     }
 

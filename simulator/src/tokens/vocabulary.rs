@@ -49,6 +49,7 @@ pub fn words() -> &'static [&'static str; 256] {
 ///
 /// Draws 64 random bytes at a time, because one draw per word is a third of the cost of a
 /// short answer.
+#[derive(Debug)]
 pub(crate) struct Words<R> {
     rng: R,
     bytes: [u8; 64],

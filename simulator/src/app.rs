@@ -1,0 +1,60 @@
+//! All routes and layers. A request passes them from the outside in:
+//!
+//! slashes → receive (opens the ledger's entry, reads the body) → auth → route → deployment →
+//! validate → limit → generate → latency → stream.
+//!
+//! The admin API stands beside the operations: it is neither booked nor limited.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+
+use crate::routes::{chat_completions, completions, embeddings, fallback};
+use crate::simulator::Shared;
+use crate::{admin, auth, receive, slashes};
+
+/// Assembles the service of one simulator.
+pub(crate) fn app(shared: &Arc<Shared>) -> Router {
+    let operations = Router::new()
+        .route(
+            "/openai/deployments/{deployment}/chat/completions",
+            post(chat_completions),
+        )
+        .route(
+            "/openai/deployments/{deployment}/completions",
+            post(completions),
+        )
+        .route(
+            "/openai/deployments/{deployment}/embeddings",
+            post(embeddings),
+        )
+        .route("/openai/v1/chat/completions", post(chat_completions))
+        .route("/openai/v1/completions", post(completions))
+        .route("/openai/v1/embeddings", post(embeddings))
+        .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/completions", post(completions))
+        .route("/v1/embeddings", post(embeddings))
+        .method_not_allowed_fallback(fallback::wrong_method)
+        .fallback(fallback::not_found)
+        .layer(from_fn(auth::operations))
+        .layer(from_fn_with_state(Arc::clone(shared), receive::receive));
+
+    let admin = Router::new()
+        .route("/config", get(admin::config).patch(admin::patch))
+        .route("/ledger", get(admin::ledger))
+        .route("/clock", get(admin::clock))
+        .route("/reset", post(admin::reset))
+        .method_not_allowed_fallback(admin::wrong_method)
+        .fallback(admin::not_found)
+        .layer(from_fn_with_state(Arc::clone(shared), auth::admin))
+        .with_state(Arc::clone(shared));
+
+    let all = Router::new()
+        .route("/", get(admin::health))
+        .nest("/++", admin)
+        .merge(operations);
+    // Outside of all routing, because it changes what is routed.
+    Router::new().fallback_service(slashes::Collapse::new(all))
+}

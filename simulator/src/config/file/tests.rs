@@ -1,0 +1,321 @@
+//! Wrong file in, exact message out.
+
+use super::*;
+
+#[track_caller]
+fn mistakes(text: &str) -> String {
+    let text = File::resolve("sim.toml", text).unwrap_err().to_string();
+    let models = text
+        .lines()
+        .map(|line| match line.split_once("known models are ") {
+            Some((before, _)) => format!("{before}known models are [MODELS]"),
+            None => line.to_owned(),
+        });
+    models.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_file_of_two_simulators_is_resolved() {
+    let text = r#"
+        [simulators.ptu-1]
+        listen = "127.0.0.1:8001"
+        deployments = ["shared"]
+
+        [simulators.payg-1]
+        region = "West Europe"
+        [simulators.payg-1.deployments.own]
+        like = "shared"
+        tokens_per_minute = 2_000
+
+        [deployments.shared]
+        model = "gpt-4o"
+        limiter = "legacy"
+        tokens_per_minute = 1_000
+        latency = { time_to_first_token = { log_normal = { median = "500ms", sigma = 0.3 } }, per_token = "20ms" }
+    "#;
+    let configs = File::resolve("sim.toml", text).unwrap();
+    let limiters: Vec<_> = configs
+        .values()
+        .flat_map(|config| {
+            config
+                .deployments
+                .values()
+                .map(|deployment| deployment.limiter)
+        })
+        .collect();
+    insta::assert_debug_snapshot!(limiters, @"
+    [
+        Legacy {
+            tokens_per_minute: 2000,
+            requests_per_minute: None,
+        },
+        Legacy {
+            tokens_per_minute: 1000,
+            requests_per_minute: None,
+        },
+    ]
+    ");
+    assert_eq!(configs["ptu-1"].listen.unwrap().port(), 8001);
+    assert_eq!(configs["payg-1"].region, "West Europe");
+}
+
+#[test]
+fn every_section_says_its_mistake() {
+    insta::assert_snapshot!(mistakes(r#"
+colour = "red"
+
+[simulators.one]
+listen = "localhost"
+
+[simulators.two.deployments.a]
+model = "gpt-9"
+
+[simulators.two.deployments.b]
+model = "gpt-4o"
+tokens_per_minute = "many"
+
+[deployments.c]
+model = "gpt-4o"
+latency = "10ms"
+"#), @r#"
+    sim.toml:2:1: expected `simulators` or `deployments`, found `colour`
+      2 | colour = "red"
+        | ^^^^^^
+      help: a key belongs below a header such as [simulators.NAME]
+    sim.toml:4:13: expected at least one deployment in simulator `one`
+      4 | [simulators.one]
+        |             ^^^
+      help: deployments = { gpt-4o = { model = "gpt-4o" } }, or allow_undefined_deployments = true
+    sim.toml:5:10: expected an address and port such as `127.0.0.1:8001`, found `localhost`
+      5 | listen = "localhost"
+        |          ^^^^^^^^^^^
+    sim.toml:8:9: expected a known model, found `gpt-9`
+      8 | model = "gpt-9"
+        |         ^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:11:9: expected a `model` for deployment `b`
+      11 | model = "gpt-4o"
+         |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:12:21: invalid type: string "many", expected a nonzero u64
+      12 | tokens_per_minute = "many"
+         |                     ^^^^^^
+    sim.toml:16:11: invalid type: string "10ms", expected struct LatencySection
+      16 | latency = "10ms"
+         |           ^^^^^^
+    "#);
+}
+
+#[test]
+fn a_name_with_a_dot_is_told_to_be_quoted() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one]
+deployments = ["gpt-4.1-mini"]
+
+[deployments.gpt-4.1-mini]
+model = "gpt-4.1-mini"
+"#), @r#"
+    sim.toml:3:15: simulator `one` names an undefined deployment `gpt-4.1-mini`
+      3 | deployments = ["gpt-4.1-mini"]
+        |               ^^^^^^^^^^^^^^^^
+      help: defined by [deployments.NAME] are `gpt-4`
+    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `latency`, `embedding_size`
+      5 | [deployments.gpt-4.1-mini]
+        |                    ^^^^^^
+      help: a name with a dot is quoted: [deployments."gpt-4.1-mini"]
+    "#);
+}
+
+#[test]
+fn a_mistake_in_a_shared_deployment_is_told_where_it_stands_and_once() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one]
+deployments = ["a"]
+[simulators.two]
+deployments = ["a"]
+[deployments.a]
+model = "gpt-4o"
+limiter = "legacy"
+"#), @"
+    sim.toml:6:14: expected `tokens_per_minute` for limiter `legacy`
+      6 | [deployments.a]
+        |              ^
+      help: tokens_per_minute = 100_000
+    ");
+}
+
+#[test]
+fn deployments_that_do_not_exist_are_named() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one]
+deployments = ["b"]
+[simulators.two.deployments.x]
+like = "c"
+[deployments.a]
+model = "gpt-4o"
+"#), @r#"
+    sim.toml:3:15: simulator `one` names an undefined deployment `b`
+      3 | deployments = ["b"]
+        |               ^^^^^
+      help: defined by [deployments.NAME] are `a`
+    sim.toml:5:8: expected the name of a shared deployment, found `c`
+      5 | like = "c"
+        |        ^^^
+      help: defined by [deployments.NAME] are `a`
+    "#);
+}
+
+#[test]
+fn what_is_like_itself_is_refused() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one]
+deployments = ["a"]
+[deployments.a]
+like = "b"
+[deployments.b]
+like = "a"
+"#), @r#"
+    sim.toml:5:8: `b` is like itself through `a`
+      5 | like = "b"
+        |        ^^^
+    "#);
+}
+
+#[test]
+fn durations_and_distributions_say_how_they_are_written() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one.deployments.a]
+model = "gpt-4o"
+latency = { per_token = "10" }
+
+[simulators.one.deployments.b]
+model = "gpt-4o"
+latency = { per_token = 10 }
+
+[simulators.one.deployments.c]
+model = "gpt-4o"
+latency = { per_token = { normal = { mean = "10ms" } } }
+
+[simulators.one.deployments.d]
+model = "gpt-4o"
+latency = { per_token = { gaussian = { mean = "10ms" } } }
+
+[simulators.one.deployments.e]
+model = "gpt-4o"
+latency = { per_token = { uniform = { min = "2ms", max = "1ms" } } }
+
+[simulators.one.deployments.f]
+model = "gpt-4o"
+latency = { per_token = "1ms", per_request = "1s" }
+
+[simulators.one.deployments.g]
+model = "gpt-4o"
+latency = {}
+"#), @r#"
+    sim.toml:3:9: expected a `model` for deployment `a`
+      3 | model = "gpt-4o"
+        |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:4:25: expected a duration with its unit, such as `500ms`, `1.5s` or `2m`, found `10`
+      4 | latency = { per_token = "10" }
+        |                         ^^^^
+    sim.toml:7:9: expected a `model` for deployment `b`
+      7 | model = "gpt-4o"
+        |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:8:25: invalid type: integer `10`, expected a duration such as "10ms" or a distribution such as { normal = { mean = "10ms", std_dev = "2ms" } }
+      8 | latency = { per_token = 10 }
+        |                         ^^
+    sim.toml:11:9: expected a `model` for deployment `c`
+      11 | model = "gpt-4o"
+         |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:12:36: missing field `std_dev`
+      12 | latency = { per_token = { normal = { mean = "10ms" } } }
+         |                                    ^^^^^^^^^^^^^^^^^
+    sim.toml:15:9: expected a `model` for deployment `d`
+      15 | model = "gpt-4o"
+         |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:16:25: unknown field `gaussian`, expected one of `normal`, `log_normal`, `uniform`, `exponential`, `gamma`
+      16 | latency = { per_token = { gaussian = { mean = "10ms" } } }
+         |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    sim.toml:19:9: expected a `model` for deployment `e`
+      19 | model = "gpt-4o"
+         |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:20:25: expected `min` not above `max`, found `2ms` and `1ms`
+      20 | latency = { per_token = { uniform = { min = "2ms", max = "1ms" } } }
+         |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    sim.toml:24:46: expected either `per_request` or `per_token`, found both
+      24 | latency = { per_token = "1ms", per_request = "1s" }
+         |                                              ^^^^
+      help: remove one of them; in a patch, set it to null
+    sim.toml:28:1: expected `time_to_first_token`, `per_token` or `per_request`, found an empty table
+      28 | latency = {}
+         | ^^^^^^^
+      help: { time_to_first_token = "500ms", per_token = "20ms" }
+    "#);
+}
+
+#[test]
+fn limits_that_contradict_each_other_are_refused() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one.deployments.a]
+model = "gpt-4o"
+limiter = "none"
+tokens_per_minute = 1_000
+
+[simulators.one.deployments.b]
+model = "gpt-4o"
+tokens_per_minute = 0
+
+[simulators.one.deployments.c]
+model = "gpt-4o"
+limiter = "strict"
+"#), @r#"
+    sim.toml:4:11: expected no limit beside limiter `none`
+      4 | limiter = "none"
+        |           ^^^^^^
+      help: remove the limit, or write limiter = "legacy"
+    sim.toml:8:9: expected a `model` for deployment `b`
+      8 | model = "gpt-4o"
+        |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:9:21: invalid value: integer `0`, expected a nonzero u64
+      9 | tokens_per_minute = 0
+        |                     ^
+    sim.toml:12:9: expected a `model` for deployment `c`
+      12 | model = "gpt-4o"
+         |         ^^^^^^^^
+      help: known models are [MODELS]
+    sim.toml:13:11: unknown variant `strict`, expected `legacy` or `none`
+      13 | limiter = "strict"
+         |           ^^^^^^^^
+    "#);
+}
+
+#[test]
+fn a_simulator_without_deployments_is_refused() {
+    insta::assert_snapshot!(mistakes("[simulators.one]\nregion = \"East US\"\n"), @r#"
+    sim.toml:1:13: expected at least one deployment in simulator `one`
+      1 | [simulators.one]
+        |             ^^^
+      help: deployments = { gpt-4o = { model = "gpt-4o" } }, or allow_undefined_deployments = true
+    "#);
+    insta::assert_snapshot!(mistakes(""), @"
+    sim.toml:1:1: expected at least one simulator
+      1 | 
+        | ^
+      help: [simulators.my-resource]
+    ");
+}
+
+#[test]
+fn broken_toml_is_pointed_at() {
+    insta::assert_snapshot!(mistakes("[simulators.one\nregion = \"East US\"\n"), @"
+    sim.toml:1:16: unclosed table, expected `]`
+      1 | [simulators.one
+        |                ^
+    ");
+}

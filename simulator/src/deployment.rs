@@ -1,0 +1,135 @@
+//! A deployment at work: its configuration, what it has admitted, and how fast it answers.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::config::{Deployment, Limiter, OperationLatencies, RateLimitHeader};
+use crate::latency::Pace;
+use crate::limit::{Admission, Gate};
+use crate::model::{Kind, Model};
+use crate::openai::{Operation, headers};
+use crate::seed::Key;
+
+/// A deployment at work; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Target(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    header: HeaderValue,
+    deployment: Deployment,
+    gate: Arc<Gate>,
+    fingerprint: String,
+    latencies: OperationLatencies,
+}
+
+impl Target {
+    /// A deployment called `name`; `gate` remembers what earlier configurations of it admitted.
+    pub(crate) fn new(
+        name: &str,
+        deployment: &Deployment,
+        latencies: OperationLatencies,
+        gate: Arc<Gate>,
+    ) -> Self {
+        let version = deployment.model.version;
+        let fingerprint = Key::new(0).named(version).digits();
+        // A name that is no header value can still be asked for; its header then stays empty.
+        let header = HeaderValue::from_bytes(name.as_bytes());
+        Self(Arc::new(Inner {
+            name: name.to_owned(),
+            header: header.unwrap_or_else(|_| HeaderValue::from_static("")),
+            gate,
+            fingerprint: format!("fp_{}", &fingerprint[..10]),
+            latencies,
+            deployment: deployment.clone(),
+        }))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.0.header
+    }
+
+    pub(crate) fn model(&self) -> &'static Model {
+        self.0.deployment.model
+    }
+
+    /// What `system_fingerprint` says: stable for a model.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.0.fingerprint
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.0.gate
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.deployment.limiter
+    }
+
+    pub(crate) fn context_tokens(&self) -> u64 {
+        self.0.deployment.context_tokens.get().into()
+    }
+
+    /// Numbers in an embedding, and whether a request may choose fewer.
+    pub(crate) fn embedding(&self) -> (u32, bool) {
+        let takes_dimensions = match self.model().kind {
+            Kind::Embeddings {
+                takes_dimensions, ..
+            } => takes_dimensions,
+            Kind::Chat | Kind::ChatAndCompletions | Kind::Completions | Kind::Audio => false,
+        };
+        (self.0.deployment.embedding_size.get(), takes_dimensions)
+    }
+
+    /// How fast it answers.
+    pub(crate) fn pace(&self, operation: Operation) -> Pace {
+        let own = self.0.deployment.latency;
+        own.unwrap_or(self.0.latencies.of(operation)).into()
+    }
+
+    pub(crate) fn rate_limit_headers(&self) -> &[RateLimitHeader] {
+        &self.0.deployment.rate_limit_headers
+    }
+
+    /// Writes what an admitted request is told of the limits.
+    pub(crate) fn write_limits(&self, headers: &mut HeaderMap, admission: Admission) {
+        let Admission::Within {
+            remaining_tokens,
+            remaining_requests,
+        } = admission
+        else {
+            return;
+        };
+        if self
+            .rate_limit_headers()
+            .contains(&RateLimitHeader::Remaining)
+        {
+            headers.insert(headers::REMAINING_TOKENS, remaining_tokens.into());
+            headers.insert(headers::REMAINING_REQUESTS, remaining_requests.into());
+        }
+        self.write_limit(headers);
+    }
+
+    /// Writes the limits themselves, if they are told.
+    pub(crate) fn write_limit(&self, headers: &mut HeaderMap) {
+        let Limiter::Legacy {
+            tokens_per_minute,
+            requests_per_minute,
+        } = *self.limiter()
+        else {
+            return;
+        };
+        if self.rate_limit_headers().contains(&RateLimitHeader::Limit) {
+            let requests =
+                Limiter::requests_per_ten_seconds(tokens_per_minute, requests_per_minute);
+            headers.insert(headers::LIMIT_TOKENS, tokens_per_minute.get().into());
+            headers.insert(headers::LIMIT_REQUESTS, requests.into());
+        }
+    }
+}

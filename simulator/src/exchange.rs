@@ -1,0 +1,266 @@
+//! [`Exchange`]: one request on its way through the operations.
+
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::response::{IntoResponse, Response};
+use clock::Moment;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use rand::Rng;
+
+use crate::config::RateLimitHeader;
+use crate::deployment::Target;
+use crate::ledger::Entry;
+use crate::limit::{Admission, Wait};
+use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
+use crate::receive::Received;
+use crate::seed::{Key, Purpose};
+
+/// One request to an operation.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) received: Received,
+    pub(crate) dialect: Dialect,
+    uri: Uri,
+    method: Method,
+    client_request_id: Option<HeaderValue>,
+    /// The deployment, where the path names it.
+    named: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Exchange {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let named = Path::<String>::from_request_parts(parts, state).await.ok();
+        let received = parts.extensions.remove::<Received>();
+        Ok(Self {
+            received: received.expect("the layer `receive` is outside of all operations"),
+            dialect: Dialect::of(parts.uri.path()),
+            uri: std::mem::take(&mut parts.uri),
+            method: parts.method.clone(),
+            client_request_id: parts.headers.remove(headers::CLIENT_REQUEST_ID),
+            named: named.map(|Path(name)| name),
+        })
+    }
+}
+
+/// Answers a request that did not get as far as an operation.
+pub(crate) fn refuse(request: &Request, refusal: Refusal) -> Response {
+    let received = request.extensions().get::<Received>().cloned();
+    let exchange = Exchange {
+        received: received.expect("the layer `receive` is outside of all operations"),
+        dialect: Dialect::of(request.uri().path()),
+        uri: request.uri().clone(),
+        method: request.method().clone(),
+        client_request_id: request.headers().get(headers::CLIENT_REQUEST_ID).cloned(),
+        named: None,
+    };
+    exchange.refuse(&refusal, None)
+}
+
+impl Exchange {
+    /// Finds the deployment and reads the body: by the path where it names a deployment,
+    /// else by the body's `model`.
+    pub(crate) fn open<B: Body>(&self) -> Result<(Target, B), Refusal> {
+        self.book(|entry| entry.operation = Some(B::OPERATION.as_str().to_owned()));
+        let target = self
+            .named
+            .as_ref()
+            .map(|name| self.target(name, B::OPERATION));
+        if self.named.is_some() && self.api_version().is_none() {
+            return Err(Refusal::NotFound);
+        }
+        let target = target.transpose()?;
+        let body: B = openai::read(self.received.body.as_ref().map_err(Refusal::clone)?)?;
+        let target = match target {
+            Some(target) => target,
+            None => {
+                let name = body.model().ok_or_else(|| Invalid::missing("model"))?;
+                self.target(name, B::OPERATION)?
+            }
+        };
+        let head = body
+            .first_text()
+            .map(|text| text.chars().take(PROMPT_HEAD).collect());
+        self.book(|entry| entry.prompt_head = head);
+        Ok((target, body))
+    }
+
+    fn target(&self, name: &str, operation: Operation) -> Result<Target, Refusal> {
+        self.book(|entry| entry.deployment = Some(name.to_owned()));
+        self.received.live.target(name, operation)
+    }
+
+    /// Asks the deployment's limiter; an admitted request is charged `cost`.
+    pub(crate) fn admit(
+        &self,
+        target: &Target,
+        operation: Operation,
+        cost: u64,
+    ) -> Result<Admission, Refusal> {
+        let now = self.received.shared.clock.now();
+        let admission = target.gate().admit(target.limiter(), cost, now);
+        let admission = admission.map_err(|refusal| Refusal::Limited(operation, refusal))?;
+        self.book(|entry| entry.tokens_charged = cost);
+        Ok(admission)
+    }
+
+    /// Changes the ledger's entry.
+    pub(crate) fn book<T>(&self, change: impl FnOnce(&mut Entry) -> T) -> T {
+        self.received.booking.write(change)
+    }
+
+    /// The key of everything drawn for this request: by its id and ordinal, or by its number.
+    pub(crate) fn key(&self, target: &Target) -> Key {
+        let key = self.received.live.key.named(target.name());
+        self.book(|entry| {
+            let ids = [
+                &entry.request_id,
+                &entry.client_request_id,
+                &entry.traceparent,
+            ];
+            match ids.into_iter().flatten().next() {
+                Some(id) => key.named(id).numbered(entry.ordinal.into()),
+                None => key.numbered(entry.number),
+            }
+        })
+    }
+
+    /// Seconds since 1970 at arrival.
+    pub(crate) fn created(&self) -> i64 {
+        self.received
+            .shared
+            .clock
+            .utc(self.received.arrived)
+            .as_second()
+    }
+
+    /// Waits until `due`, unless it has passed.
+    pub(crate) async fn wait(&self, due: Moment) {
+        let clock = &self.received.shared.clock;
+        // A timer that is due already may still take a millisecond.
+        if due > clock.now() {
+            clock.sleep_until(due).await;
+        }
+    }
+
+    /// The headers of an answer, without its content type.
+    pub(crate) fn headers(&self, target: &Target, key: Key, admission: Admission) -> HeaderMap {
+        let mut headers = self.common_headers(key);
+        if self.dialect == Dialect::Azure {
+            headers.insert(headers::DEPLOYMENT_NAME, target.header().clone());
+        }
+        target.write_limits(&mut headers, admission);
+        headers
+    }
+
+    /// Answers with a refusal, and books it.
+    pub(crate) fn refuse(&self, refusal: &Refusal, target: Option<&Target>) -> Response {
+        let wait = match refusal {
+            Refusal::Limited(_, limited) => Some(limited.wait),
+            _ => None,
+        };
+        let number = self.book(|entry| {
+            entry.refusal = Some(refusal.reason().to_owned());
+            entry.retry_after_ms = wait.map(Wait::millis);
+            entry.number
+        });
+        let mut headers = self.common_headers(self.received.live.key.numbered(number));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let (Refusal::Limited(_, limited), Some(target)) = (refusal, target) {
+            write_wait(&mut headers, target.rate_limit_headers(), *limited);
+            target.write_limit(&mut headers);
+        }
+        let body = refusal.body(openai::Request {
+            dialect: self.dialect,
+            method: &self.method,
+            path: self.uri.path(),
+            api_version: self.api_version(),
+        });
+        (refusal.status(), headers, body).into_response()
+    }
+
+    /// The query's `api-version`, unless it is empty.
+    fn api_version(&self) -> Option<&str> {
+        let pairs = self.uri.query()?.split('&');
+        let version = pairs
+            .filter_map(|pair| pair.strip_prefix("api-version="))
+            .next();
+        version.filter(|version| !version.is_empty())
+    }
+
+    fn common_headers(&self, key: Key) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(16);
+        let mut rng = key.rng(Purpose::Headers);
+        let mut insert = |name, value| headers.insert(name, value);
+        match self.dialect {
+            Dialect::Azure => {
+                insert(headers::APIM_REQUEST_ID, guid(&mut rng));
+                insert(headers::REQUEST_ID, guid(&mut rng));
+                insert(headers::REGION, self.received.live.region.clone());
+                insert(
+                    headers::CONTENT_TYPE_OPTIONS,
+                    HeaderValue::from_static("nosniff"),
+                );
+                insert(
+                    headers::STRICT_TRANSPORT_SECURITY,
+                    HeaderValue::from_static("max-age=31536000; includeSubDomains; preload"),
+                );
+                if let Some(id) = &self.client_request_id {
+                    insert(headers::CLIENT_REQUEST_ID, id.clone());
+                }
+            }
+            Dialect::OpenAi => {
+                insert(headers::REQUEST_ID, openai_request_id(&mut rng));
+                insert(
+                    headers::OPENAI_VERSION,
+                    HeaderValue::from_static("2020-10-01"),
+                );
+            }
+        }
+        headers
+    }
+}
+
+/// Characters of the prompt that the ledger keeps.
+const PROMPT_HEAD: usize = 64;
+
+fn write_wait(headers: &mut HeaderMap, chosen: &[RateLimitHeader], refusal: crate::limit::Refusal) {
+    let seconds = HeaderValue::from(refusal.wait.seconds());
+    let reason = refusal.reason;
+    for header in chosen {
+        match header {
+            RateLimitHeader::RetryAfter => headers.insert(RETRY_AFTER, seconds.clone()),
+            RateLimitHeader::RetryAfterMs => {
+                headers.insert(headers::RETRY_AFTER_MS, refusal.wait.millis().into())
+            }
+            RateLimitHeader::Reset => headers.insert(headers::reset(reason), seconds.clone()),
+            RateLimitHeader::PolicyId => {
+                headers.insert(headers::POLICY_ID, headers::policy(reason))
+            }
+            RateLimitHeader::Remaining | RateLimitHeader::Limit => None,
+        };
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A random identifier in the form of a GUID.
+fn guid(rng: &mut impl Rng) -> HeaderValue {
+    let mut text = [b'-'; 36];
+    let mut bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+    for (index, character) in text.iter_mut().enumerate() {
+        if !matches!(index, 8 | 13 | 18 | 23) {
+            *character = HEX[(bits & 0xf) as usize];
+            bits >>= 4;
+        }
+    }
+    HeaderValue::from_bytes(&text).expect("hexadecimal digits are visible")
+}
+
+/// `req_` and 32 hexadecimal digits.
+fn openai_request_id(rng: &mut impl Rng) -> HeaderValue {
+    let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+    HeaderValue::try_from(format!("req_{bits:032x}")).expect("hexadecimal digits are visible")
+}

@@ -1,0 +1,168 @@
+//! `embeddings`: the request and the answer.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::chat::in_range;
+use super::check::{self, Fields};
+use super::{Body, Invalid, Operation, Prompt};
+
+/// What is embedded: the same shapes as a prompt.
+pub(crate) type Input = Prompt;
+
+/// Source: <https://learn.microsoft.com/azure/ai-foundry/openai/quotas-limits>.
+const MOST_INPUTS: usize = 2_048;
+
+const FORMATS: [&str; 2] = ["float", "base64"];
+
+/// The fields of an embeddings request that the simulator acts on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct EmbeddingsRequest {
+    model: Option<String>,
+    input: Input,
+    encoding_format: Option<String>,
+    dimensions: Option<i64>,
+}
+
+impl EmbeddingsRequest {
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    pub(crate) fn is_base64(&self) -> bool {
+        self.encoding_format.as_deref() == Some("base64")
+    }
+
+    /// How many numbers are wanted, of the `size` the model has.
+    pub(crate) fn dimensions(&self, size: u32) -> Result<u32, Invalid> {
+        in_range("dimensions", self.dimensions, 1, size.into())?;
+        Ok(self
+            .dimensions
+            .and_then(|wanted| u32::try_from(wanted).ok())
+            .unwrap_or(size))
+    }
+}
+
+impl Body for EmbeddingsRequest {
+    const OPERATION: Operation = Operation::Embeddings;
+
+    fn check(body: &Value) -> Result<(), Invalid> {
+        let fields = Fields::of(body)?;
+        fields.text("model")?;
+        check::prompt("input", fields.required("input")?)?;
+        fields.text("encoding_format")?;
+        fields.integers(&["dimensions"])
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        match self.input.len() {
+            0 => return Err(Invalid::empty_array("input")),
+            found if found > MOST_INPUTS => {
+                return Err(Invalid::long_array("input", MOST_INPUTS, found));
+            }
+            _ => {}
+        }
+        let is_empty = match &self.input {
+            Input::Texts(texts) => texts.iter().any(String::is_empty),
+            Input::Tokens(lists) => lists.iter().any(Vec::is_empty),
+        };
+        if is_empty {
+            return Err(Invalid::empty_text("input"));
+        }
+        match self.encoding_format.as_deref() {
+            Some(format) if !FORMATS.contains(&format) => {
+                Err(Invalid::unsupported("encoding_format", &FORMATS, format))
+            }
+            _ => in_range("dimensions", self.dimensions, 1, u64::MAX),
+        }
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    fn first_text(&self) -> Option<&str> {
+        self.input.first_text()
+    }
+}
+
+/// The numbers of one embedding.
+pub(crate) type Embedding = Vec<f32>;
+
+/// Writes the answer's body.
+pub(crate) fn write_embeddings(
+    model: &str,
+    embeddings: &[Embedding],
+    is_base64: bool,
+    tokens: u64,
+) -> String {
+    let numbers: usize = embeddings.iter().map(Vec::len).sum();
+    let mut out = String::with_capacity(numbers * 14 + 256);
+    out.push_str(r#"{"object":"list","data":["#);
+    for (index, embedding) in embeddings.iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { "," });
+        out.push_str(r#"{"object":"embedding","index":"#);
+        number(&mut out, index);
+        out.push_str(r#","embedding":"#);
+        if is_base64 {
+            write_base64(&mut out, embedding);
+        } else {
+            write_floats(&mut out, embedding);
+        }
+        out.push('}');
+    }
+    out.push_str(r#"],"model":""#);
+    out.push_str(model);
+    out.push_str(r#"","usage":{"prompt_tokens":"#);
+    number(&mut out, tokens);
+    out.push_str(r#","total_tokens":"#);
+    number(&mut out, tokens);
+    out.push_str("}}\n");
+    out
+}
+
+fn write_floats(out: &mut String, embedding: &[f32]) {
+    out.push('[');
+    for (index, value) in embedding.iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { "," });
+        number(out, value);
+    }
+    out.push(']');
+}
+
+/// Little-endian 32-bit floats, what SDKs ask for by default.
+fn write_base64(out: &mut String, embedding: &[f32]) {
+    let bytes: Vec<u8> = embedding
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    out.push('"');
+    STANDARD.encode_string(bytes, out);
+    out.push('"');
+}
+
+fn number(out: &mut String, number: impl std::fmt::Display) {
+    write!(out, "{number}").expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_lists_the_embeddings_in_order() {
+        let body = write_embeddings("m", &[vec![0.5, -0.25], vec![1.0]], false, 3);
+        insta::assert_snapshot!(body, @r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-0.25]},{"object":"embedding","index":1,"embedding":[1]}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}}"#);
+    }
+
+    #[test]
+    fn base64_is_that_of_little_endian_floats() {
+        let body = write_embeddings("m", &[vec![1.0, -2.0]], true, 1);
+        // 00 00 80 3f and 00 00 00 c0.
+        assert!(body.contains(r#""embedding":"AACAPwAAAMA=""#), "{body}");
+    }
+}

@@ -1,0 +1,214 @@
+//! Answers of chat completions and completions as server-sent events.
+//!
+//! Frames in order: on Azure one about the prompt's content filter; for chats one per choice
+//! that tells the role; one per token; one per choice that ends it; on demand one with the
+//! usage; `[DONE]`. Source: recordings of Azure OpenAI of March 2026.
+
+use super::dress::{FILTER, PROMPT_FILTER, put};
+use super::{Dialect, Envelope, Finish, Operation, Usage};
+
+/// Writes the frames of one answer.
+#[derive(Debug)]
+pub(crate) struct Events {
+    operation: Operation,
+    dialect: Dialect,
+    /// From the end of the choice to the end of the frame; equal in all frames.
+    tail: String,
+    /// The same with a place for the usage.
+    usage_head: Option<String>,
+}
+
+impl Events {
+    pub(crate) fn new(envelope: &Envelope<'_>, includes_usage: bool) -> Self {
+        let mut common = String::with_capacity(256);
+        let object = if envelope.is_chat() {
+            "chat.completion.chunk"
+        } else {
+            "text_completion"
+        };
+        envelope.write(&mut common, object);
+        if envelope.is_chat() {
+            put(
+                &mut common,
+                r#","system_fingerprint":""#,
+                envelope.fingerprint,
+            );
+            common.push('"');
+        }
+        let null = if includes_usage {
+            r#","usage":null"#
+        } else {
+            ""
+        };
+        Self {
+            operation: envelope.operation,
+            dialect: envelope.dialect,
+            tail: format!("}}],{common}{null}}}\n\n"),
+            usage_head: includes_usage
+                .then(|| format!("data: {{\"choices\":[],{common},\"usage\":")),
+        }
+    }
+
+    /// What comes before the first token.
+    pub(crate) fn open(&self, out: &mut String, choices: usize) {
+        if self.dialect == Dialect::Azure {
+            out.push_str(r#"data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":"#);
+            out.push_str(PROMPT_FILTER);
+            out.push_str("}\n\n");
+        }
+        if self.operation != Operation::ChatCompletions {
+            return;
+        }
+        for index in 0..choices {
+            self.head(out, "{}");
+            out.push_str(r#""delta":{"content":"","refusal":null,"role":"assistant"},"finish_reason":null,"index":"#);
+            put(out, "", index);
+            out.push_str(r#","logprobs":null"#);
+            out.push_str(&self.tail);
+        }
+    }
+
+    /// One token of the choice `index`; `write_text` writes its text.
+    pub(crate) fn token(
+        &self,
+        out: &mut String,
+        index: usize,
+        write_text: impl FnOnce(&mut String),
+    ) {
+        self.head(out, FILTER);
+        if self.operation == Operation::ChatCompletions {
+            out.push_str(r#""delta":{"content":""#);
+            write_text(out);
+            out.push_str(r#""},"finish_reason":null,"index":"#);
+            put(out, "", index);
+            out.push_str(r#","logprobs":null"#);
+        } else {
+            out.push_str(r#""finish_reason":null,"index":"#);
+            put(out, "", index);
+            out.push_str(r#","logprobs":null,"text":""#);
+            write_text(out);
+            out.push('"');
+        }
+        out.push_str(&self.tail);
+    }
+
+    /// The end of the choice `index`.
+    pub(crate) fn finish(&self, out: &mut String, index: usize, finish: Finish) {
+        self.head(out, "{}");
+        let is_chat = self.operation == Operation::ChatCompletions;
+        put(
+            out,
+            if is_chat { r#""delta":{},"# } else { "" },
+            r#""finish_reason":""#,
+        );
+        put(out, finish.as_str(), r#"","index":"#);
+        put(out, "", index);
+        out.push_str(if is_chat {
+            r#","logprobs":null"#
+        } else {
+            r#","logprobs":null,"text":"""#
+        });
+        out.push_str(&self.tail);
+    }
+
+    /// What comes after the last choice has ended.
+    pub(crate) fn close(&self, out: &mut String, usage: Usage) {
+        if let Some(head) = &self.usage_head {
+            out.push_str(head);
+            usage.write(out, self.operation);
+            out.push_str("}\n\n");
+        }
+        out.push_str("data: [DONE]\n\n");
+    }
+
+    fn head(&self, out: &mut String, filter: &str) {
+        out.push_str(r#"data: {"choices":[{"#);
+        if self.dialect == Dialect::Azure {
+            put(out, r#""content_filter_results":"#, filter);
+            out.push(',');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dress::tests::envelope;
+    use super::*;
+
+    fn stream(dialect: Dialect, operation: Operation, includes_usage: bool) -> String {
+        let events = Events::new(&envelope(dialect, operation), includes_usage);
+        let mut out = String::new();
+        events.open(&mut out, 1);
+        events.token(&mut out, 0, |out| out.push_str("one"));
+        events.finish(&mut out, 0, Finish::Stop);
+        let usage = Usage {
+            prompt: 5,
+            completion: 1,
+        };
+        events.close(&mut out, usage);
+        out
+    }
+
+    #[test]
+    fn a_chat_is_streamed_as_azure_does() {
+        let frames = stream(Dialect::Azure, Operation::ChatCompletions, false);
+        insta::assert_snapshot!(frames, @r#"
+        data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"detected":false,"filtered":false},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}}]}
+
+        data: {"choices":[{"content_filter_results":{},"delta":{"content":"","refusal":null,"role":"assistant"},"finish_reason":null,"index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789"}
+
+        data: {"choices":[{"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}},"delta":{"content":"one"},"finish_reason":null,"index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789"}
+
+        data: {"choices":[{"content_filter_results":{},"delta":{},"finish_reason":"stop","index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789"}
+
+        data: [DONE]
+        "#);
+    }
+
+    #[test]
+    fn a_chat_with_usage_is_streamed_as_openai_does() {
+        let frames = stream(Dialect::OpenAi, Operation::ChatCompletions, true);
+        insta::assert_snapshot!(frames, @r#"
+        data: {"choices":[{"delta":{"content":"","refusal":null,"role":"assistant"},"finish_reason":null,"index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":null}
+
+        data: {"choices":[{"delta":{"content":"one"},"finish_reason":null,"index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":null}
+
+        data: {"choices":[{"delta":{},"finish_reason":"stop","index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":null}
+
+        data: {"choices":[],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":{"completion_tokens":1,"completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens":5,"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0},"total_tokens":6}}
+
+        data: [DONE]
+        "#);
+    }
+
+    #[test]
+    fn a_completion_is_streamed_as_azure_does() {
+        let frames = stream(Dialect::Azure, Operation::Completions, false);
+        insta::assert_snapshot!(frames, @r#"
+        data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"detected":false,"filtered":false},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}}]}
+
+        data: {"choices":[{"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}},"finish_reason":null,"index":0,"logprobs":null,"text":"one"}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"text_completion"}
+
+        data: {"choices":[{"content_filter_results":{},"finish_reason":"stop","index":0,"logprobs":null,"text":""}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"text_completion"}
+
+        data: [DONE]
+        "#);
+    }
+
+    #[test]
+    fn every_frame_is_json_in_alphabetical_order() {
+        for dialect in [Dialect::Azure, Dialect::OpenAi] {
+            for operation in [Operation::ChatCompletions, Operation::Completions] {
+                let frames = stream(dialect, operation, true);
+                let frames: Vec<_> = frames.split_terminator("\n\n").collect();
+                let (done, frames) = frames.split_last().unwrap();
+                assert_eq!(*done, "data: [DONE]");
+                for frame in frames {
+                    let json = frame.strip_prefix("data: ").unwrap();
+                    let tree: serde_json::Value = serde_json::from_str(json).unwrap();
+                    assert!(tree.as_object().unwrap().keys().is_sorted(), "{frame}");
+                }
+            }
+        }
+    }
+}

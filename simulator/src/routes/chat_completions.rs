@@ -1,0 +1,29 @@
+//! `chat/completions`.
+
+use axum::response::Response;
+
+use super::text::{Asked, answer};
+use crate::exchange::Exchange;
+use crate::openai::ChatRequest;
+
+/// Answers a chat.
+pub(crate) async fn chat_completions(exchange: Exchange) -> Response {
+    let (target, request) = match exchange.open::<ChatRequest>() {
+        Ok(opened) => opened,
+        Err(refusal) => return exchange.refuse(&refusal, None),
+    };
+    let counter = &exchange.received.shared.counter;
+    let texts = counter
+        .count(target.model().encoding, &request.texts())
+        .await;
+    let prompt = texts.iter().sum::<u64>() + request.overhead();
+    let asked = Asked {
+        prompt_tokens: prompt,
+        longest_prompt: prompt,
+        max_tokens: request.max_tokens(),
+        choices: request.choices(),
+        is_stream: request.is_stream(),
+        includes_usage: request.includes_usage(),
+    };
+    answer::<ChatRequest>(exchange, target, asked).await
+}

@@ -1,0 +1,29 @@
+//! `completions`.
+
+use axum::response::Response;
+
+use super::text::{Asked, answer};
+use crate::exchange::Exchange;
+use crate::openai::{CompletionsRequest, Prompt};
+
+/// Completes one or several prompts.
+pub(crate) async fn completions(exchange: Exchange) -> Response {
+    let (target, request) = match exchange.open::<CompletionsRequest>() {
+        Ok(opened) => opened,
+        Err(refusal) => return exchange.refuse(&refusal, None),
+    };
+    let counter = &exchange.received.shared.counter;
+    let prompts = match request.prompt() {
+        Prompt::Texts(texts) => counter.count(target.model().encoding, texts).await,
+        Prompt::Tokens(lists) => lists.iter().map(|tokens| tokens.len() as u64).collect(),
+    };
+    let asked = Asked {
+        prompt_tokens: prompts.iter().sum(),
+        longest_prompt: prompts.into_iter().max().unwrap_or(0),
+        max_tokens: request.max_tokens(),
+        choices: request.choices(),
+        is_stream: request.is_stream(),
+        includes_usage: request.includes_usage(),
+    };
+    answer::<CompletionsRequest>(exchange, target, asked).await
+}

@@ -1,0 +1,110 @@
+//! `embeddings`.
+
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
+use crate::deployment::Target;
+use crate::exchange::Exchange;
+use crate::generate::embedding;
+use crate::limit::{Estimate, estimate};
+use crate::openai::{EmbeddingsRequest, Input, Operation, Refusal, write_embeddings};
+use crate::seed::{Key, Purpose};
+
+/// Embeds one or several inputs.
+pub(crate) async fn embeddings(exchange: Exchange) -> Response {
+    let (target, request) = match exchange.open::<EmbeddingsRequest>() {
+        Ok(opened) => opened,
+        Err(refusal) => return exchange.refuse(&refusal, None),
+    };
+    match embed(&exchange, &target, &request).await {
+        Ok(response) => response,
+        Err(refusal) => exchange.refuse(&refusal, Some(&target)),
+    }
+}
+
+async fn embed(
+    exchange: &Exchange,
+    target: &Target,
+    request: &EmbeddingsRequest,
+) -> Result<Response, Refusal> {
+    let size = size(target, request)?;
+    let tokens = count(exchange, target, request.input()).await?;
+    let estimated = estimated(request.input());
+    exchange.book(|entry| {
+        entry.prompt_tokens = tokens;
+        entry.tokens_estimated = estimated;
+    });
+    let admission = exchange.admit(target, Operation::Embeddings, estimated)?;
+    let key = exchange.key(target);
+    let mut headers = exchange.headers(target, key, admission);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let seed = exchange.received.live.embedding_key(target.model());
+    let vectors = vectors(seed, request.input(), size);
+    let body = write_embeddings(
+        target.model().version,
+        &vectors,
+        request.is_base64(),
+        tokens,
+    );
+    let pace = target.pace(Operation::Embeddings);
+    let due = pace.without_tokens(exchange.received.arrived, &mut key.rng(Purpose::Latency));
+    exchange.wait(due).await;
+    Ok((headers, body).into_response())
+}
+
+/// Numbers per embedding. A model of fixed size ignores the request's wish, as
+/// microsoft/aoai-api-simulator does.
+fn size(target: &Target, request: &EmbeddingsRequest) -> Result<u32, Refusal> {
+    match target.embedding() {
+        (size, true) => Ok(request.dimensions(size)?),
+        (size, false) => Ok(size),
+    }
+}
+
+/// The tokens of all inputs, each of which has to fit into the context window.
+async fn count(exchange: &Exchange, target: &Target, input: &Input) -> Result<u64, Refusal> {
+    let counts = match input {
+        Input::Texts(texts) => {
+            let counter = &exchange.received.shared.counter;
+            counter.count(target.model().encoding, texts).await
+        }
+        Input::Tokens(lists) => lists.iter().map(|tokens| tokens.len() as u64).collect(),
+    };
+    let window = target.context_tokens();
+    match counts.iter().find(|&&tokens| tokens > window) {
+        Some(&prompt) => Err(Refusal::TooLong {
+            operation: Operation::Embeddings,
+            window,
+            prompt,
+            answer: None,
+        }),
+        None => Ok(counts.iter().sum()),
+    }
+}
+
+fn estimated(input: &Input) -> u64 {
+    match input {
+        Input::Texts(texts) => {
+            let characters: Vec<_> = texts.iter().map(|text| text.chars().count()).collect();
+            estimate(Estimate::Texts(&characters))
+        }
+        Input::Tokens(lists) => estimate(Estimate::Tokens(lists.iter().map(Vec::len).sum())),
+    }
+}
+
+fn vectors(seed: Key, input: &Input, size: u32) -> Vec<Vec<f32>> {
+    match input {
+        Input::Texts(texts) => {
+            let keys = texts.iter().map(|text| seed.named(text));
+            keys.map(|key| embedding(key, size)).collect()
+        }
+        Input::Tokens(lists) => {
+            let keys = lists.iter().map(|tokens| {
+                let tokens = tokens.iter();
+                tokens.fold(seed, |key, &token| key.numbered(token.into()))
+            });
+            keys.map(|key| embedding(key, size)).collect()
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What chat completions and completions have in common: admission and the answer's text.
+
+use axum::body::Body as HttpBody;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+
+use crate::deployment::Target;
+use crate::exchange::Exchange;
+use crate::generate::Text;
+use crate::limit::{Admission, Estimate, estimate};
+use crate::openai::{Body, Envelope, Events, Operation, Refusal, Usage, write_answer};
+use crate::seed::{Key, Purpose};
+use crate::stream::Playback;
+
+/// A request, reduced to what decides about its answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// Tokens of all prompts.
+    pub(super) prompt_tokens: u64,
+    /// Tokens of the longest prompt, which has to fit into the context with its answer.
+    pub(super) longest_prompt: u64,
+    pub(super) max_tokens: Option<u64>,
+    pub(super) choices: u32,
+    pub(super) is_stream: bool,
+    pub(super) includes_usage: bool,
+}
+
+/// Answers a request that was read: fits → limit → generate → latency.
+pub(super) async fn answer<B: Body>(exchange: Exchange, target: Target, asked: Asked) -> Response {
+    let admission = match admit::<B>(&exchange, &target, asked) {
+        Ok(admission) => admission,
+        Err(refusal) => return exchange.refuse(&refusal, Some(&target)),
+    };
+    let key = exchange.key(&target);
+    let mut headers = exchange.headers(&target, key, admission);
+    let content_type = if asked.is_stream {
+        "text/event-stream; charset=utf-8"
+    } else {
+        "application/json"
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let choices = choices(&target, key, asked);
+    let usage = Usage {
+        prompt: asked.prompt_tokens,
+        completion: choices.iter().map(Text::left).sum(),
+    };
+    exchange.book(|entry| {
+        entry.completion_tokens = usage.completion;
+        entry.streamed = asked.is_stream;
+    });
+    let written = if asked.is_stream {
+        stream::<B>(
+            &exchange,
+            &target,
+            key,
+            choices,
+            usage,
+            asked.includes_usage,
+        )
+    } else {
+        whole::<B>(&exchange, &target, key, choices, usage).await
+    };
+    (headers, written).into_response()
+}
+
+/// Checks that the answer fits, then asks the limiter; only the latter charges.
+fn admit<B: Body>(
+    exchange: &Exchange,
+    target: &Target,
+    asked: Asked,
+) -> Result<Admission, Refusal> {
+    let estimated = estimate(Estimate::Answer {
+        max_tokens: asked.max_tokens,
+    });
+    exchange.book(|entry| {
+        entry.prompt_tokens = asked.prompt_tokens;
+        entry.tokens_estimated = estimated;
+    });
+    let window = target.context_tokens();
+    // At least one token of answer has to fit.
+    let answer = asked.max_tokens.unwrap_or(1);
+    if asked.longest_prompt.saturating_add(answer) > window {
+        return Err(Refusal::TooLong {
+            operation: B::OPERATION,
+            window,
+            prompt: asked.longest_prompt,
+            answer: asked.max_tokens,
+        });
+    }
+    exchange.admit(target, B::OPERATION, estimated)
+}
+
+fn choices(target: &Target, key: Key, asked: Asked) -> Vec<Text> {
+    let room = target.context_tokens() - asked.longest_prompt;
+    let choices = 0..asked.choices;
+    choices
+        .map(|index| Text::new(key, index, asked.max_tokens, room))
+        .collect()
+}
+
+fn envelope<'a>(
+    exchange: &Exchange,
+    target: &'a Target,
+    key: Key,
+    operation: Operation,
+) -> Envelope<'a> {
+    let prefix = match operation {
+        Operation::ChatCompletions => "chatcmpl-",
+        Operation::Completions | Operation::Embeddings => "cmpl-",
+    };
+    let mut id = String::with_capacity(40);
+    id.push_str(prefix);
+    let letters = key.rng(Purpose::Ids).sample_iter(Alphanumeric);
+    id.extend(letters.take(29).map(char::from));
+    Envelope {
+        dialect: exchange.dialect,
+        operation,
+        id,
+        created: exchange.created(),
+        model: target.model().version,
+        fingerprint: target.fingerprint(),
+    }
+}
+
+/// The answer as one body, at the moment its last token is due.
+async fn whole<B: Body>(
+    exchange: &Exchange,
+    target: &Target,
+    key: Key,
+    mut choices: Vec<Text>,
+    usage: Usage,
+) -> HttpBody {
+    let envelope = envelope(exchange, target, key, B::OPERATION);
+    let longest = choices.iter().map(Text::left).max().unwrap_or(0);
+    let ends: Vec<_> = choices.iter().map(|text| text.finish).collect();
+    let body = write_answer(&envelope, &ends, usage, |index, out| {
+        choices[index].write_rest(out)
+    });
+    let pace = target.pace(B::OPERATION);
+    let deadlines = pace.deadlines(exchange.received.arrived, key.rng(Purpose::Latency));
+    exchange.wait(deadlines.after(longest)).await;
+    body.into()
+}
+
+/// The answer as a stream whose tokens leave when they are due.
+fn stream<B: Body>(
+    exchange: &Exchange,
+    target: &Target,
+    key: Key,
+    choices: Vec<Text>,
+    usage: Usage,
+    includes_usage: bool,
+) -> HttpBody {
+    let envelope = envelope(exchange, target, key, B::OPERATION);
+    let pace = target.pace(B::OPERATION);
+    let playback = Playback {
+        events: Events::new(&envelope, includes_usage),
+        choices,
+        deadlines: pace.deadlines(exchange.received.arrived, key.rng(Purpose::Latency)),
+        usage,
+        clock: exchange.received.shared.clock.clone(),
+        booking: exchange.received.booking.clone(),
+    };
+    playback.into_body()
+}

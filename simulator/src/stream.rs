@@ -1,0 +1,120 @@
+//! An answer as a stream: each token leaves at its deadline.
+//!
+//! Tokens whose deadlines have passed leave together, each as an event of its own: at zero
+//! latency a frame per token would cost more than the tokens. The tokens of several choices
+//! are due at the same time.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use bytes::Bytes;
+use clock::{Clock, Moment};
+use rand_chacha::ChaCha8Rng;
+
+use crate::generate::Text;
+use crate::latency::Deadlines;
+use crate::ledger::Booking;
+use crate::openai::{Events, Usage};
+
+/// Events that are due are sent together up to about this many bytes, so that a fast stream
+/// is not built as a whole before anything leaves.
+const BATCH: usize = 16 * 1024;
+
+/// A streamed answer under way.
+pub(crate) struct Playback {
+    pub(crate) events: Events,
+    pub(crate) choices: Vec<Text>,
+    pub(crate) deadlines: Deadlines<ChaCha8Rng>,
+    pub(crate) usage: Usage,
+    pub(crate) clock: Clock,
+    pub(crate) booking: Booking,
+}
+
+impl Playback {
+    /// The body of the answer.
+    pub(crate) fn into_body(mut self) -> Body {
+        let due = self.deadlines.next();
+        let start = State::Playing {
+            is_open: false,
+            due,
+            playback: Box::new(self),
+        };
+        Body::from_stream(futures::stream::unfold(start, next))
+    }
+
+    /// Writes one token of each choice; returns how many, and whether all choices have ended.
+    fn step(&mut self, out: &mut String) -> (u64, bool) {
+        let (mut tokens, mut is_over) = (0, true);
+        for (index, text) in self.choices.iter_mut().enumerate() {
+            if text.left() == 0 {
+                continue;
+            }
+            self.events.token(out, index, |out| text.write_token(out));
+            tokens += 1;
+            if text.left() == 0 {
+                self.events.finish(out, index, text.finish);
+            } else {
+                is_over = false;
+            }
+        }
+        (tokens, is_over)
+    }
+}
+
+enum State {
+    Playing {
+        is_open: bool,
+        due: Moment,
+        playback: Box<Playback>,
+    },
+    Over,
+}
+
+/// Waits for the next deadline and writes everything that is due then.
+async fn next(state: State) -> Option<(Result<Bytes, Infallible>, State)> {
+    let State::Playing {
+        is_open,
+        mut due,
+        mut playback,
+    } = state
+    else {
+        return None;
+    };
+    let mut now = playback.clock.now();
+    if due > now {
+        playback.clock.sleep_until(due).await;
+        now = playback.clock.now();
+    }
+    let mut out = String::with_capacity(if is_open { 1_024 } else { 4_096 });
+    if !is_open {
+        playback.events.open(&mut out, playback.choices.len());
+    }
+    let mut yielded = 0;
+    let is_over = loop {
+        let (tokens, is_over) = playback.step(&mut out);
+        yielded += tokens;
+        if is_over {
+            break true;
+        }
+        due = playback.deadlines.next();
+        if due > now || out.len() >= BATCH {
+            break false;
+        }
+    };
+    if is_over {
+        playback.events.close(&mut out, playback.usage);
+    }
+    playback
+        .booking
+        .write(|entry| entry.tokens_yielded += yielded);
+    let state = if is_over {
+        State::Over
+    } else {
+        State::Playing {
+            is_open: true,
+            due,
+            playback,
+        }
+    };
+    Some((Ok(out.into()), state))
+}
