@@ -1,4 +1,72 @@
-//! stub
+//! A faithful Azure OpenAI / OpenAI, as a library and a server.
+//!
+//! A [`Simulator`] is one resource with its deployments. It answers chat completions,
+//! completions and embeddings on the paths of Azure OpenAI (`/openai/deployments/…` with
+//! `api-version`, `/openai/v1/…`) and of OpenAI (`/v1/…`), with the bodies, headers, streams and
+//! errors of the real service, at the pace and within the limits its configuration says. It
+//! books every request in its [`Ledger`], so that a test can compare what a client or a
+//! gateway believes with what really arrived.
+//!
+//! # In a test
+//!
+//! The [router](Simulator::router) is a tower service: on a paused clock, without a socket, an
+//! answer of ten seconds takes no time and exactly ten simulated seconds.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use clock::Clock;
+//! use http::{Request, StatusCode};
+//! use simulator::Simulator;
+//! use simulator::config::SimulatorSection;
+//! use tower::ServiceExt;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! let section: SimulatorSection = toml::from_str(
+//!     r#"
+//!     [deployments.gpt-4o]
+//!     model = "gpt-4o"
+//!     tokens_per_minute = 1_000
+//!     latency = { time_to_first_token = "500ms", per_token = "20ms" }
+//!     "#,
+//! )?;
+//! let config = section.resolve("ptu-1", &BTreeMap::new()).map_err(|errors| errors[0].clone())?;
+//! let simulator = Simulator::new("ptu-1", config, Clock::paused(clock::DEFAULT_ANCHOR));
+//!
+//! let request = Request::post("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
+//!     .header("api-key", "any")
+//!     .body(axum::body::Body::from(
+//!         r#"{ "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 26 }"#,
+//!     ))?;
+//! let response = simulator.router().oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//! drop(axum::body::to_bytes(response.into_body(), usize::MAX).await?);
+//!
+//! let entry = &simulator.ledger().entries()[0];
+//! assert_eq!((entry.prompt_tokens, entry.completion_tokens), (8, 26));
+//! assert_eq!(entry.ended.unwrap().as_micros(), 500_000 + 25 * 20_000);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! On sockets, [`serve`] takes any listener; time then comes from `Clock::real`, at any speed.
+//!
+//! # How it fits together
+//!
+//! `app` shows all routes and layers. A request passes, in this order: `receive` (opens the
+//! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `limit`,
+//! `generate`, `latency`, `stream`. A refused request never generates. [`config`] is what a
+//! simulator is told, `openai` is the wire format, [`tokens`] counts, `seed` keys everything
+//! that is drawn, `admin` reads and changes a running simulator under `/++/`.
+//!
+//! # What is not simulated
+//!
+//! - Meaning: answers are random words, embeddings random unit vectors. Tools, `stop`,
+//!   `logprobs` and response formats are read over; images and sounds cost no tokens.
+//! - Other operations: responses, models, images, audio, files, batches, assistants.
+//! - Faults, content filtering, prompt caching, provisioned throughput, and the limiters of
+//!   2025 and later. Limits are exact, where Azure enforces them by many nodes and roughly.
+
 mod admin;
 mod app;
 mod auth;

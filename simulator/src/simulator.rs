@@ -67,6 +67,11 @@ impl Simulator {
         &self.0.name
     }
 
+    /// Whether no key is configured, so that any key that is not empty is accepted.
+    pub fn accepts_any_key(&self) -> bool {
+        self.0.live().config.api_keys.is_empty()
+    }
+
     /// The HTTP service; a `tower::Service` that needs no socket.
     pub fn router(&self) -> Router {
         app(&self.0)

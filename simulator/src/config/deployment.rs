@@ -9,7 +9,11 @@ use super::LatencySection;
 
 /// A model deployment as written; `like` and defaults fill what is absent.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table with the deployment's keys"
+)]
 pub struct DeploymentSection {
     /// A shared `[deployments.NAME]` whose keys fill those absent here.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -196,34 +196,46 @@ impl Sampler {
 
 /// The table form, one key; deriving it keeps the position of every mistake inside.
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields, rename = "normal")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { mean = \"10ms\", std_dev = \"2ms\" }"
+)]
 struct NormalTable {
     mean: Span,
     std_dev: Span,
 }
 
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields, rename = "log_normal")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { median = \"500ms\", sigma = 0.3 }"
+)]
 struct LogNormalTable {
     median: Span,
     sigma: f64,
 }
 
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields, rename = "uniform")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { min = \"1ms\", max = \"9ms\" }"
+)]
 struct UniformTable {
     min: Span,
     max: Span,
 }
 
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields, rename = "exponential")]
+#[serde(deny_unknown_fields, expecting = "a table such as { mean = \"10ms\" }")]
 struct ExponentialTable {
     mean: Span,
 }
 
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields, rename = "gamma")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { mean = \"10ms\", shape = 2.0 }"
+)]
 struct GammaTable {
     mean: Span,
     shape: f64,

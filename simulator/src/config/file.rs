@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
 use super::{
     ConfigError, DeploymentList, DeploymentSection, Diagnostic, Diagnostics, SimulatorConfig,
@@ -41,6 +41,7 @@ impl File {
             name,
             text,
             found: Vec::new(),
+            broken: Vec::new(),
         };
         for error in syntax {
             reader.toml(&error, None);
@@ -51,12 +52,8 @@ impl File {
         let mut resolved = BTreeMap::new();
         for (simulator, section) in &file.simulators {
             match section.resolve(simulator, &file.deployments) {
-                Ok(config) => {
-                    resolved.insert(simulator.clone(), config);
-                }
-                Err(errors) => errors
-                    .into_iter()
-                    .for_each(|e| reader.config(&root, simulator, e)),
+                Ok(config) => drop(resolved.insert(simulator.clone(), config)),
+                Err(errors) => reader.unresolved(&root, simulator, errors),
             }
         }
         reader.finish_if_wrong()?;
@@ -69,6 +66,8 @@ struct Reader<'a> {
     name: &'a str,
     text: &'a str,
     found: Vec<(usize, Diagnostic)>,
+    /// Sections that could not be read as a whole; what they lack may be what was not read.
+    broken: Vec<Vec<String>>,
 }
 
 impl Reader<'_> {
@@ -76,8 +75,12 @@ impl Reader<'_> {
         let mut file = File::default();
         for (key, value) in root {
             match key.get_ref().as_ref() {
-                "simulators" => file.simulators = self.each(value, Self::simulator),
-                "deployments" => file.deployments = self.each(value, Self::deployment),
+                "simulators" => {
+                    file.simulators = self.each(&["simulators"], value, Self::simulator)
+                }
+                "deployments" => {
+                    file.deployments = self.each(&["deployments"], value, Self::deployment);
+                }
                 other => self.push(
                     key.span(),
                     format!("expected `simulators` or `deployments`, found `{other}`"),
@@ -92,10 +95,12 @@ impl Reader<'_> {
         file
     }
 
+    /// Reads every entry of the table at `path`.
     fn each<T>(
         &mut self,
+        path: &[&str],
         table: &Spanned<DeValue<'_>>,
-        mut read: impl FnMut(&mut Self, &str, &Spanned<DeValue<'_>>) -> T,
+        mut read: impl FnMut(&mut Self, &[&str], &Spanned<DeValue<'_>>) -> T,
     ) -> BTreeMap<String, T> {
         let Some(entries) = table.get_ref().as_table() else {
             let found = table.get_ref().type_str();
@@ -106,14 +111,15 @@ impl Reader<'_> {
             );
             return BTreeMap::new();
         };
-        let entries = entries.iter();
-        entries
-            .map(|(key, value)| (key.get_ref().to_string(), read(self, key.get_ref(), value)))
-            .collect()
+        let entries = entries.iter().map(|(key, value)| {
+            let path = [path, &[key.get_ref().as_ref()]].concat();
+            (key.get_ref().to_string(), read(self, &path, value))
+        });
+        entries.collect()
     }
 
     /// A simulator, with each of its deployments read by itself.
-    fn simulator(&mut self, _: &str, value: &Spanned<DeValue<'_>>) -> SimulatorSection {
+    fn simulator(&mut self, path: &[&str], value: &Spanned<DeValue<'_>>) -> SimulatorSection {
         let mut own = value.clone();
         let mut deployments = None;
         if let DeValue::Table(table) = own.get_mut()
@@ -121,45 +127,71 @@ impl Reader<'_> {
                 .get("deployments")
                 .filter(|inner| inner.get_ref().is_table())
         {
-            deployments = Some(self.each(&inner.clone(), Self::deployment));
+            let path = [path, &["deployments"]].concat();
+            deployments = Some(self.each(&path, &inner.clone(), Self::deployment));
             table.remove("deployments");
         }
-        let mut section: SimulatorSection = self.read(own, None);
+        let mut section: SimulatorSection = self.read(path, &own, None);
         if let Some(deployments) = deployments {
             section.deployments = DeploymentList::Table(deployments);
         }
         section
     }
 
-    fn deployment(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> DeploymentSection {
-        self.read(value.clone(), unquoted(name, value.get_ref()))
+    fn deployment(&mut self, path: &[&str], value: &Spanned<DeValue<'_>>) -> DeploymentSection {
+        let name = path.last().copied().unwrap_or_default();
+        self.read(path, value, unquoted(name, value.get_ref()))
     }
 
+    /// Reads a table whose keys all have defaults, key by key; what cannot be read is a mistake.
     fn read<T: DeserializeOwned + Default>(
         &mut self,
-        value: Spanned<DeValue<'_>>,
+        path: &[&str],
+        value: &Spanned<DeValue<'_>>,
         help: Option<String>,
     ) -> T {
-        T::deserialize(ValueDeserializer::from(value)).unwrap_or_else(|error| {
-            self.toml(&error, help);
-            T::default()
-        })
+        let from = |value| T::deserialize(ValueDeserializer::from(value));
+        let Some(table) = value.get_ref().as_table() else {
+            return from(value.clone()).unwrap_or_else(|error| {
+                self.broken(path, &error, help);
+                T::default()
+            });
+        };
+        let mut readable = DeTable::new();
+        for (key, inner) in table {
+            let one = DeTable::from_iter([(key.clone(), inner.clone())]);
+            match from(Spanned::new(value.span(), DeValue::Table(one))) {
+                Ok(_) => drop(readable.insert(key.clone(), inner.clone())),
+                Err(error) => self.broken(path, &error, help.clone()),
+            }
+        }
+        from(Spanned::new(value.span(), DeValue::Table(readable))).unwrap_or_default()
+    }
+
+    fn broken(&mut self, path: &[&str], error: &toml::de::Error, help: Option<String>) {
+        self.broken
+            .push(path.iter().map(ToString::to_string).collect());
+        self.toml(error, help);
     }
 
     fn toml(&mut self, error: &toml::de::Error, help: Option<String>) {
         self.push(error.span().unwrap_or(0..0), error.message(), help);
     }
 
-    fn config(&mut self, root: &DeTable<'_>, simulator: &str, error: ConfigError) {
-        let mut path = error.path.iter().map(String::as_str);
-        let span = match error.path.first().map(String::as_str) {
-            Some("^deployments") => locate(
-                root,
-                ["deployments"].into_iter().chain(path.by_ref().skip(1)),
-            ),
-            _ => locate(root, ["simulators", simulator].into_iter().chain(path)),
-        };
-        self.push(span, error.message, error.help);
+    /// Mistakes that were found in resolving `simulator`, unless they follow from others.
+    fn unresolved(&mut self, root: &DeTable<'_>, simulator: &str, errors: Vec<ConfigError>) {
+        for error in errors {
+            let mut path = error.path;
+            if path.first().is_some_and(|first| first == "^deployments") {
+                path[0].remove(0);
+            } else {
+                path.splice(0..0, ["simulators".to_owned(), simulator.to_owned()]);
+            }
+            let section = path.len().saturating_sub(1);
+            if !self.broken.iter().any(|broken| *broken == path[..section]) {
+                self.push(locate(root, &path), error.message, error.help);
+            }
+        }
     }
 
     fn push(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
@@ -187,21 +219,28 @@ impl Reader<'_> {
 }
 
 /// Where the value at `path` stands, or the last key on the way to it that does.
-fn locate<'p>(root: &DeTable<'_>, path: impl Iterator<Item = &'p str>) -> Range<usize> {
-    let (mut table, mut span) = (Some(root), 0..0);
+fn locate(root: &DeTable<'_>, path: &[String]) -> Range<usize> {
+    let (mut table, mut array, mut span) = (Some(root), None, 0..0);
     for name in path {
-        let entry = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref() == name));
-        let Some((key, value)) = entry else {
-            return span;
+        let (from, value) = match (table, array) {
+            (Some(inner), _) => match inner.get_key_value(name.as_str()) {
+                Some((key, value)) => (key.span(), value),
+                None => return span,
+            },
+            (None, Some(items)) => match item(items, name) {
+                Some(value) => (value.span(), value),
+                None => return span,
+            },
+            (None, None) => return span,
         };
-        table = value.get_ref().as_table();
-        span = if table.is_some() {
-            key.span()
-        } else {
-            value.span()
-        };
+        (table, array) = (value.get_ref().as_table(), value.get_ref().as_array());
+        span = if table.is_some() { from } else { value.span() };
     }
     span
+}
+
+fn item<'a, 'i>(items: &'a DeArray<'i>, index: &str) -> Option<&'a Spanned<DeValue<'i>>> {
+    items.get(index.parse::<usize>().ok()?)
 }
 
 /// Advice where `[deployments.gpt-4.1]` was read as a table `1` in a deployment `gpt-4`.

@@ -8,7 +8,10 @@ use crate::openai::Operation;
 
 /// How long an answer takes, as written: per token, or once per request.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { time_to_first_token = \"500ms\", per_token = \"20ms\" } or { per_request = \"1s\" }"
+)]
 pub struct LatencySection {
     /// From arrival to the first token; one draw of `per_token` where it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +103,7 @@ impl From<Latency> for LatencySection {
 
 /// Latencies of a simulator by operation, for deployments that state none, as written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table of latencies by operation")]
 pub struct OperationLatencySections {
     /// Of chat completions.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -43,8 +43,7 @@ pub(crate) fn shown(config: &SimulatorConfig) -> Value {
     shown.insert(DEPLOYMENTS.to_owned(), reference_deployments(config));
     if let Some(Value::Object(latency)) = shown.get_mut("latency") {
         for (name, operation, _) in REFERENCE_LATENCIES {
-            let (mean, std_dev) = moments(config.latency.of(operation)).unzip();
-            latency.insert(name.to_owned(), json!({ "mean": mean, "std_dev": std_dev }));
+            latency.insert(name.to_owned(), shown_latency(config, operation));
         }
     }
     Value::Object(shown)
@@ -132,6 +131,10 @@ fn translate(
             let Some(given) = latency.shift_remove(name) else {
                 continue;
             };
+            // Who sends back what was shown means to change something else.
+            if given == shown_latency(config, operation) {
+                continue;
+            }
             let current = moments(config.latency.of(operation)).unwrap_or((0.0, 0.0));
             match reference_latency(&given, current, is_per_token) {
                 Ok(section) => replace(latency, operation, &section),
@@ -159,13 +162,11 @@ fn whole(distribution: Distribution) -> Value {
         "normal": null, "log_normal": null, "uniform": null, "exponential": null, "gamma": null
     });
     match serde_json::to_value(distribution) {
-        Ok(Value::Object(kind)) => {
-            merge(&mut fields, &Value::Object(Map::new()));
-            let Value::Object(fields) = &mut fields else {
-                unreachable!("an object above")
-            };
-            fields.extend(kind);
-            Value::Object(std::mem::take(fields))
+        Ok(kind) if kind.is_object() => {
+            if let (Value::Object(fields), Value::Object(kind)) = (&mut fields, kind) {
+                fields.extend(kind);
+            }
+            fields
         }
         Ok(constant) => constant,
         Err(_) => unreachable!("a distribution serialises as a string or an object"),
@@ -207,6 +208,12 @@ fn reference_latency(
         per_request: (!is_per_token).then_some(normal),
         time_to_first_token: None,
     })
+}
+
+/// A latency as the reference shows it; null where it could not say it.
+fn shown_latency(config: &SimulatorConfig, operation: Operation) -> Value {
+    let (mean, std_dev) = moments(config.latency.of(operation)).unzip();
+    json!({ "mean": mean, "std_dev": std_dev })
 }
 
 /// Mean and standard deviation in milliseconds, where the reference could say it.

@@ -82,10 +82,11 @@ impl SimulatorSection {
                 .collect(),
             DeploymentList::Names(names) => names
                 .iter()
-                .filter_map(|key| match shared.get_key_value(key) {
+                .enumerate()
+                .filter_map(|(index, key)| match shared.get_key_value(key) {
                     Some((key, section)) => Some((key.as_str(), Place::shared(key, section))),
                     None => {
-                        errors.push(undefined(name, key, shared));
+                        errors.push(undefined(name, index, key, shared));
                         None
                     }
                 })
@@ -128,9 +129,10 @@ fn no_deployments(name: &str) -> ConfigError {
     )
 }
 
-fn undefined(name: &str, key: &str, shared: &Shared) -> ConfigError {
+fn undefined(name: &str, index: usize, key: &str, shared: &Shared) -> ConfigError {
     let message = format!("simulator `{name}` names an undefined deployment `{key}`");
-    ConfigError::new(["deployments"], message).with_help(known("[deployments.NAME]", shared.keys()))
+    ConfigError::new(["deployments".to_owned(), index.to_string()], message)
+        .with_help(known("[deployments.NAME]", shared.keys()))
 }
 
 fn known<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {

@@ -14,7 +14,11 @@ use super::{DeploymentSection, OperationLatencySections};
 
 /// A simulator as written: one resource with its region, keys and deployments.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table with the simulator's keys"
+)]
 pub struct SimulatorSection {
     /// Address and port of a server; the next free port from `--port` by default.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "address")]

@@ -82,10 +82,6 @@ latency = "10ms"
       2 | colour = "red"
         | ^^^^^^
       help: a key belongs below a header such as [simulators.NAME]
-    sim.toml:4:13: expected at least one deployment in simulator `one`
-      4 | [simulators.one]
-        |             ^^^
-      help: deployments = { gpt-4o = { model = "gpt-4o" } }, or allow_undefined_deployments = true
     sim.toml:5:10: expected an address and port such as `127.0.0.1:8001`, found `localhost`
       5 | listen = "localhost"
         |          ^^^^^^^^^^^
@@ -93,14 +89,10 @@ latency = "10ms"
       8 | model = "gpt-9"
         |         ^^^^^^^
       help: known models are [MODELS]
-    sim.toml:11:9: expected a `model` for deployment `b`
-      11 | model = "gpt-4o"
-         |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:12:21: invalid type: string "many", expected a nonzero u64
       12 | tokens_per_minute = "many"
          |                     ^^^^^^
-    sim.toml:16:11: invalid type: string "10ms", expected struct LatencySection
+    sim.toml:16:11: invalid type: string "10ms", expected a table such as { time_to_first_token = "500ms", per_token = "20ms" } or { per_request = "1s" }
       16 | latency = "10ms"
          |           ^^^^^^
     "#);
@@ -115,9 +107,9 @@ deployments = ["gpt-4.1-mini"]
 [deployments.gpt-4.1-mini]
 model = "gpt-4.1-mini"
 "#), @r#"
-    sim.toml:3:15: simulator `one` names an undefined deployment `gpt-4.1-mini`
+    sim.toml:3:16: simulator `one` names an undefined deployment `gpt-4.1-mini`
       3 | deployments = ["gpt-4.1-mini"]
-        |               ^^^^^^^^^^^^^^^^
+        |                ^^^^^^^^^^^^^^
       help: defined by [deployments.NAME] are `gpt-4`
     sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `latency`, `embedding_size`
       5 | [deployments.gpt-4.1-mini]
@@ -154,9 +146,9 @@ like = "c"
 [deployments.a]
 model = "gpt-4o"
 "#), @r#"
-    sim.toml:3:15: simulator `one` names an undefined deployment `b`
+    sim.toml:3:16: simulator `one` names an undefined deployment `b`
       3 | deployments = ["b"]
-        |               ^^^^^
+        |                ^^^
       help: defined by [deployments.NAME] are `a`
     sim.toml:5:8: expected the name of a shared deployment, found `c`
       5 | like = "c"
@@ -212,38 +204,18 @@ latency = { per_token = "1ms", per_request = "1s" }
 model = "gpt-4o"
 latency = {}
 "#), @r#"
-    sim.toml:3:9: expected a `model` for deployment `a`
-      3 | model = "gpt-4o"
-        |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:4:25: expected a duration with its unit, such as `500ms`, `1.5s` or `2m`, found `10`
       4 | latency = { per_token = "10" }
         |                         ^^^^
-    sim.toml:7:9: expected a `model` for deployment `b`
-      7 | model = "gpt-4o"
-        |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:8:25: invalid type: integer `10`, expected a duration such as "10ms" or a distribution such as { normal = { mean = "10ms", std_dev = "2ms" } }
       8 | latency = { per_token = 10 }
         |                         ^^
-    sim.toml:11:9: expected a `model` for deployment `c`
-      11 | model = "gpt-4o"
-         |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:12:36: missing field `std_dev`
       12 | latency = { per_token = { normal = { mean = "10ms" } } }
          |                                    ^^^^^^^^^^^^^^^^^
-    sim.toml:15:9: expected a `model` for deployment `d`
-      15 | model = "gpt-4o"
-         |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:16:25: unknown field `gaussian`, expected one of `normal`, `log_normal`, `uniform`, `exponential`, `gamma`
       16 | latency = { per_token = { gaussian = { mean = "10ms" } } }
          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    sim.toml:19:9: expected a `model` for deployment `e`
-      19 | model = "gpt-4o"
-         |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:20:25: expected `min` not above `max`, found `2ms` and `1ms`
       20 | latency = { per_token = { uniform = { min = "2ms", max = "1ms" } } }
          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -278,17 +250,9 @@ limiter = "strict"
       4 | limiter = "none"
         |           ^^^^^^
       help: remove the limit, or write limiter = "legacy"
-    sim.toml:8:9: expected a `model` for deployment `b`
-      8 | model = "gpt-4o"
-        |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:9:21: invalid value: integer `0`, expected a nonzero u64
       9 | tokens_per_minute = 0
         |                     ^
-    sim.toml:12:9: expected a `model` for deployment `c`
-      12 | model = "gpt-4o"
-         |         ^^^^^^^^
-      help: known models are [MODELS]
     sim.toml:13:11: unknown variant `strict`, expected `legacy` or `none`
       13 | limiter = "strict"
          |           ^^^^^^^^
