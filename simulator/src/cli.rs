@@ -5,12 +5,13 @@ use std::fs;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use anyhow::{Context, anyhow, bail};
 use axum::serve::ListenerExt;
 use clap::{ArgAction, Parser};
 use clock::{Clock, Speed};
-use futures::future::{self, FutureExt};
+use futures::future::{self, Either, FutureExt};
 use simulator::config::{File, SimulatorSection};
 use simulator::{Simulator, SimulatorConfig, serve};
 use tokio::net::TcpListener;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 #[command(version)]
 pub(crate) struct Arguments {
     /// Configuration: one or more [simulators.NAME], and [deployments.NAME] they share
-    #[arg(long, value_name = "FILE", conflicts_with = "reference")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Configuration in the JSON format of microsoft/aoai-api-simulator
@@ -110,15 +111,19 @@ impl Arguments {
             });
             serve(listener, bound.simulator, shutdown)
         });
-        let servers = future::try_join_all(servers).map(|served| served.map(drop));
-        let signals = async {
-            stop_signal().await?;
-            stop.send_replace(());
-            Ok(())
+        let servers = pin!(future::try_join_all(servers));
+        let Either::Right((signalled, servers)) =
+            future::select(servers, pin!(stop_signal())).await
+        else {
+            bail!("a listener closed by itself");
         };
-        let (served, signalled) = future::join(servers, signals).await;
-        served?;
-        signalled
+        signalled?;
+        stop.send_replace(());
+        // Requests in flight are finished, unless a second signal says not to.
+        match future::select(servers, pin!(stop_signal())).await {
+            Either::Left((served, _)) => Ok(served.map(drop)?),
+            Either::Right((signalled, _)) => signalled,
+        }
     }
 
     fn start_log(&self) -> anyhow::Result<()> {

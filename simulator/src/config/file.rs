@@ -187,9 +187,10 @@ impl Reader<'_> {
             } else {
                 path.splice(0..0, ["simulators".to_owned(), simulator.to_owned()]);
             }
-            let section = path.len().saturating_sub(1);
-            if !self.broken.iter().any(|broken| *broken == path[..section]) {
-                self.push(locate(root, &path), error.message, error.help);
+            let (span, is_there) = locate(root, &path);
+            let section = &path[..path.len().saturating_sub(1)];
+            if is_there || !self.broken.iter().any(|broken| broken == section) {
+                self.push(span, error.message, error.help);
             }
         }
     }
@@ -218,25 +219,24 @@ impl Reader<'_> {
     }
 }
 
-/// Where the value at `path` stands, or the last key on the way to it that does.
-fn locate(root: &DeTable<'_>, path: &[String]) -> Range<usize> {
+/// Where the value at `path` stands, or else the last key on the way to it, and which it is.
+fn locate(root: &DeTable<'_>, path: &[String]) -> (Range<usize>, bool) {
     let (mut table, mut array, mut span) = (Some(root), None, 0..0);
     for name in path {
-        let (from, value) = match (table, array) {
-            (Some(inner), _) => match inner.get_key_value(name.as_str()) {
-                Some((key, value)) => (key.span(), value),
-                None => return span,
-            },
-            (None, Some(items)) => match item(items, name) {
-                Some(value) => (value.span(), value),
-                None => return span,
-            },
-            (None, None) => return span,
+        let entry = match (table, array) {
+            (Some(inner), _) => inner
+                .get_key_value(name.as_str())
+                .map(|(key, value)| (key.span(), value)),
+            (None, Some(items)) => item(items, name).map(|value| (value.span(), value)),
+            (None, None) => None,
+        };
+        let Some((from, value)) = entry else {
+            return (span, false);
         };
         (table, array) = (value.get_ref().as_table(), value.get_ref().as_array());
         span = if table.is_some() { from } else { value.span() };
     }
-    span
+    (span, true)
 }
 
 fn item<'a, 'i>(items: &'a DeArray<'i>, index: &str) -> Option<&'a Spanned<DeValue<'i>>> {

@@ -70,10 +70,26 @@ pub(crate) fn apply(
             "expected an unchanged `listen` while running",
         ));
     }
-    if !errors.is_empty() {
-        return Err(errors);
+    match section.resolve(name, &BTreeMap::new()) {
+        Ok(resolved) if errors.is_empty() => Ok(resolved),
+        Ok(_) => Err(errors),
+        Err(found) => {
+            // What is missing may only be missing because it could not be read.
+            let is_consequence =
+                |error: &ConfigError| !errors.is_empty() && !exists(&merged, &error.path);
+            let found: Vec<_> = found
+                .into_iter()
+                .filter(|error| !is_consequence(error))
+                .collect();
+            errors.extend(found);
+            Err(errors)
+        }
     }
-    section.resolve(name, &BTreeMap::new())
+}
+
+fn exists(value: &Value, path: &[String]) -> bool {
+    let found = path.iter().try_fold(value, |value, key| value.get(key));
+    found.is_some()
 }
 
 /// The configuration as a file would say it.

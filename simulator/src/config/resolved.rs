@@ -93,12 +93,13 @@ impl From<&SimulatorConfig> for SimulatorSection {
 impl From<&Deployment> for DeploymentSection {
     fn from(deployment: &Deployment) -> Self {
         let (limiter, tokens_per_minute, requests_per_minute) = match deployment.limiter {
-            Limiter::None => (LimiterKind::None, None, None),
+            // Left open, so that a patch may add a limit without naming a limiter.
+            Limiter::None => (None, None, None),
             Limiter::Legacy {
                 tokens_per_minute,
                 requests_per_minute,
             } => (
-                LimiterKind::Legacy,
+                Some(LimiterKind::Legacy),
                 Some(tokens_per_minute),
                 requests_per_minute,
             ),
@@ -107,7 +108,7 @@ impl From<&Deployment> for DeploymentSection {
             like: None,
             model: Some(deployment.model.name.to_owned()),
             context_tokens: Some(deployment.context_tokens),
-            limiter: Some(limiter),
+            limiter,
             tokens_per_minute,
             requests_per_minute,
             rate_limit_headers: Some(deployment.rate_limit_headers.clone()),

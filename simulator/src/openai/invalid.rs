@@ -102,6 +102,7 @@ impl Invalid {
         let supported: Vec<_> = supported.iter().map(|value| format!("'{value}'")).collect();
         let supported = match supported.split_last() {
             Some((last, [])) => last.clone(),
+            Some((last, [other])) => format!("{other} and {last}"),
             Some((last, others)) => format!("{}, and {last}", others.join(", ")),
             None => String::new(),
         };
