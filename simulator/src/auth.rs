@@ -23,7 +23,7 @@ pub(crate) async fn operations(request: Request, next: Next) -> Response {
     let accepted = received.map_or(&[][..], |received| &received.live.config.api_keys);
     match authorize(request.headers(), accepted) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refuse(&request, refusal),
+        Err(refusal) => refuse(&request, &refusal),
     }
 }
 

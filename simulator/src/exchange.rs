@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
 }
 
 /// Answers a request that did not get as far as an operation.
-pub(crate) fn refuse(request: &Request, refusal: Refusal) -> Response {
+pub(crate) fn refuse(request: &Request, refusal: &Refusal) -> Response {
     let received = request.extensions().get::<Received>().cloned();
     let exchange = Exchange {
         received: received.expect("the layer `receive` is outside of all operations"),
@@ -56,7 +56,7 @@ pub(crate) fn refuse(request: &Request, refusal: Refusal) -> Response {
         client_request_id: request.headers().get(headers::CLIENT_REQUEST_ID).cloned(),
         named: None,
     };
-    exchange.refuse(&refusal, None)
+    exchange.refuse(refusal, None)
 }
 
 impl Exchange {
@@ -73,12 +73,11 @@ impl Exchange {
         }
         let target = target.transpose()?;
         let body: B = openai::read(self.received.body.as_ref().map_err(Refusal::clone)?)?;
-        let target = match target {
-            Some(target) => target,
-            None => {
-                let name = body.model().ok_or_else(|| Invalid::missing("model"))?;
-                self.target(name, B::OPERATION)?
-            }
+        let target = if let Some(target) = target {
+            target
+        } else {
+            let name = body.model().ok_or_else(|| Invalid::missing("model"))?;
+            self.target(name, B::OPERATION)?
         };
         let head = body
             .first_text()
@@ -183,10 +182,8 @@ impl Exchange {
 
     /// The query's `api-version`, unless it is empty.
     fn api_version(&self) -> Option<&str> {
-        let pairs = self.uri.query()?.split('&');
-        let version = pairs
-            .filter_map(|pair| pair.strip_prefix("api-version="))
-            .next();
+        let mut pairs = self.uri.query()?.split('&');
+        let version = pairs.find_map(|pair| pair.strip_prefix("api-version="));
         version.filter(|version| !version.is_empty())
     }
 

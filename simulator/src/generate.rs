@@ -88,7 +88,9 @@ pub(crate) fn embedding(key: Key, size: u32) -> Embedding {
     let mut numbers: Embedding = (0..size).map(|_| rng.random_range(-1.0..1.0f32)).collect();
     let length = numbers.iter().map(|x| x * x).sum::<f32>().sqrt();
     if length > 0.0 {
-        numbers.iter_mut().for_each(|x| *x /= length);
+        for number in &mut numbers {
+            *number /= length;
+        }
     }
     numbers
 }

@@ -2,7 +2,7 @@
 //!
 //! Each draw has its own generator, keyed by what it is for and whose it is. So a request's
 //! answer does not depend on which requests ran before it or beside it, and a draw added
-//! tomorrow changes none of today's. The generator is ChaCha8: portable, unlike `StdRng`.
+//! tomorrow changes none of today's. The generator is `ChaCha8`: portable, unlike `StdRng`.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -65,7 +65,7 @@ impl Key {
     }
 }
 
-/// The finaliser of SplitMix64: every input bit changes half of the output bits.
+/// The finaliser of `SplitMix64`: every input bit changes half of the output bits.
 fn mix(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

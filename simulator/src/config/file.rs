@@ -76,7 +76,7 @@ impl Reader<'_> {
         for (key, value) in root {
             match key.get_ref().as_ref() {
                 "simulators" => {
-                    file.simulators = self.each(&["simulators"], value, Self::simulator)
+                    file.simulators = self.each(&["simulators"], value, Self::simulator);
                 }
                 "deployments" => {
                     file.deployments = self.each(&["deployments"], value, Self::deployment);

@@ -75,12 +75,11 @@ pub(crate) fn apply(
         Ok(_) => Err(errors),
         Err(found) => {
             // What is missing may only be missing because it could not be read.
-            let is_consequence =
-                |error: &ConfigError| !errors.is_empty() && !exists(&merged, &error.path);
-            let found: Vec<_> = found
-                .into_iter()
-                .filter(|error| !is_consequence(error))
-                .collect();
+            let is_new = |error: &ConfigError| {
+                errors.is_empty()
+                    || exists(&merged, &error.path) && errors.iter().all(|e| e.path != error.path)
+            };
+            let found: Vec<_> = found.into_iter().filter(is_new).collect();
             errors.extend(found);
             Err(errors)
         }

@@ -46,7 +46,7 @@ impl SimulatorSection {
                 "expected keys that are not empty, found ``",
             ));
         }
-        let latency = operation_latencies(self.latency.unwrap_or_default(), &mut errors);
+        let latency = operation_latencies(&self.latency.unwrap_or_default(), &mut errors);
         let allow_undefined = self.allow_undefined_deployments.unwrap_or(false);
         let sections = self.deployment_sections(name, shared, &mut errors);
         if sections.is_empty() && errors.is_empty() && !allow_undefined {
@@ -83,12 +83,12 @@ impl SimulatorSection {
             DeploymentList::Names(names) => names
                 .iter()
                 .enumerate()
-                .filter_map(|(index, key)| match shared.get_key_value(key) {
-                    Some((key, section)) => Some((key.as_str(), Place::shared(key, section))),
-                    None => {
+                .filter_map(|(index, key)| {
+                    let found = shared.get_key_value(key);
+                    if found.is_none() {
                         errors.push(undefined(name, index, key, shared));
-                        None
                     }
+                    found.map(|(key, section)| (key.as_str(), Place::shared(key, section)))
                 })
                 .collect(),
         }
@@ -144,7 +144,7 @@ fn known<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {
 }
 
 fn operation_latencies(
-    sections: OperationLatencySections,
+    sections: &OperationLatencySections,
     errors: &mut Vec<ConfigError>,
 ) -> OperationLatencies {
     let mut resolve = |operation: &str, section: Option<LatencySection>| {
@@ -266,8 +266,7 @@ fn limiter(place: Place<'_>, section: &DeploymentSection) -> Result<Limiter, Con
     let limit = section.tokens_per_minute;
     let has_limit = limit.is_some() || section.requests_per_minute.is_some();
     match section.limiter {
-        None if !has_limit => Ok(Limiter::None),
-        Some(LimiterKind::None) if !has_limit => Ok(Limiter::None),
+        None | Some(LimiterKind::None) if !has_limit => Ok(Limiter::None),
         Some(LimiterKind::None) => Err(place
             .error("limiter", "expected no limit beside limiter `none`")
             .with_help("remove the limit, or write limiter = \"legacy\"")),

@@ -198,12 +198,10 @@ impl HttpBody for BookedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
-        match frame
-            .as_ref()
-            .map(|frame| frame.as_ref().map(Frame::data_ref))
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
         {
-            Some(Ok(Some(data))) => this.book(data),
-            Some(Ok(None) | Err(_)) | None => {}
+            this.book(data);
         }
         // A server that knows the length does not ask again after the last byte.
         this.guard.is_finished = frame.is_none() || this.body.is_end_stream();

@@ -22,7 +22,7 @@ use clock::Moment;
 use super::{Admission, Reason, Refusal, Wait};
 
 /// Over which charged tokens are summed.
-const TOKENS_WINDOW: Duration = Duration::from_secs(60);
+const TOKENS_WINDOW: Duration = Duration::from_mins(1);
 
 /// Over which requests are counted.
 const REQUESTS_WINDOW: Duration = Duration::from_secs(10);

@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for PromptVisitor {
             match (item, &mut prompt) {
                 (Item::Text(text), Prompt::Texts(texts)) if tokens.is_empty() => texts.push(text),
                 (Item::Token(token), Prompt::Texts(texts)) if texts.is_empty() => {
-                    tokens.push(token)
+                    tokens.push(token);
                 }
                 (Item::Tokens(list), Prompt::Tokens(lists)) => lists.push(list),
                 (Item::Tokens(list), Prompt::Texts(texts))

@@ -167,7 +167,7 @@ pub(super) mod tests {
     fn a_chat_answer_is_dressed_as_azure_does() {
         let envelope = envelope(Dialect::Azure, Operation::ChatCompletions);
         let body = write_answer(&envelope, &[Finish::Length], USAGE, |_, out| {
-            out.push_str("one two")
+            out.push_str("one two");
         });
         insta::assert_snapshot!(body, @r#"{"choices":[{"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}},"finish_reason":"length","index":0,"logprobs":null,"message":{"annotations":[],"content":"one two","refusal":null,"role":"assistant"}}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"detected":false,"filtered":false},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}}],"system_fingerprint":"fp_0123456789","usage":{"completion_tokens":2,"completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens":5,"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0},"total_tokens":7}}"#);
     }
@@ -177,7 +177,7 @@ pub(super) mod tests {
         let envelope = envelope(Dialect::OpenAi, Operation::Completions);
         let choices = [Finish::Stop, Finish::Length];
         let body = write_answer(&envelope, &choices, USAGE, |index, out| {
-            put(out, "text ", index)
+            put(out, "text ", index);
         });
         insta::assert_snapshot!(body, @r#"{"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"text":"text 0"},{"finish_reason":"length","index":1,"logprobs":null,"text":"text 1"}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"text_completion","usage":{"completion_tokens":2,"prompt_tokens":5,"total_tokens":7}}"#);
     }

@@ -137,7 +137,7 @@ async fn whole<B: Body>(
     let longest = choices.iter().map(Text::left).max().unwrap_or(0);
     let ends: Vec<_> = choices.iter().map(|text| text.finish).collect();
     let body = write_answer(&envelope, &ends, usage, |index, out| {
-        choices[index].write_rest(out)
+        choices[index].write_rest(out);
     });
     let pace = target.pace(B::OPERATION);
     let deadlines = pace.deadlines(exchange.received.arrived, key.rng(Purpose::Latency));

@@ -23,7 +23,7 @@ async fn wrong(body: &Value) -> String {
     raw(body.to_string()).await
 }
 
-fn message(change: Value) -> Value {
+fn message(change: &Value) -> Value {
     let mut body = hello(1);
     for (key, value) in change.as_object().unwrap() {
         body[key] = value.clone();
@@ -47,8 +47,8 @@ async fn what_is_not_json_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn missing_fields_are_named() {
     insta::assert_snapshot!(wrong(&json!({})).await, @r#"400 {"error":{"message":"Missing required parameter: 'messages'.","type":"invalid_request_error","param":"messages","code":"missing_required_parameter"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "messages": [] }))).await, @r#"400 {"error":{"message":"Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.","type":"invalid_request_error","param":"messages","code":"empty_array"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "messages": [{ "content": "hi" }] }))).await, @r#"400 {"error":{"message":"Missing required parameter: 'messages[0].role'.","type":"invalid_request_error","param":"messages[0].role","code":"missing_required_parameter"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "messages": [] }))).await, @r#"400 {"error":{"message":"Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.","type":"invalid_request_error","param":"messages","code":"empty_array"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "messages": [{ "content": "hi" }] }))).await, @r#"400 {"error":{"message":"Missing required parameter: 'messages[0].role'.","type":"invalid_request_error","param":"messages[0].role","code":"missing_required_parameter"}}"#);
     let rig = unlimited();
     let text = rig
         .send(post(&path("text", "completions"), &json!({})))
@@ -66,28 +66,28 @@ async fn missing_fields_are_named() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_types_are_named() {
-    insta::assert_snapshot!(wrong(&message(json!({ "messages": "hi" }))).await, @r#"400 {"error":{"message":"Invalid type for 'messages': expected an array of objects, but got a string instead.","type":"invalid_request_error","param":"messages","code":"invalid_type"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "messages": ["hi"] }))).await, @r#"400 {"error":{"message":"Invalid type for 'messages[0]': expected an object, but got a string instead.","type":"invalid_request_error","param":"messages[0]","code":"invalid_type"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "messages": [{ "role": "user", "content": 1 }] }))).await, @r#"400 {"error":{"message":"Invalid type for 'messages[0].content': expected one of a string or array of objects, but got an integer instead.","type":"invalid_request_error","param":"messages[0].content","code":"invalid_type"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "max_tokens": "ten" }))).await, @r#"400 {"error":{"message":"Invalid type for 'max_tokens': expected an integer, but got a string instead.","type":"invalid_request_error","param":"max_tokens","code":"invalid_type"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "max_tokens": 1.5 }))).await, @r#"400 {"error":{"message":"Invalid type for 'max_tokens': expected an integer, but got a decimal number instead.","type":"invalid_request_error","param":"max_tokens","code":"invalid_type"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "stream": "yes" }))).await, @r#"400 {"error":{"message":"Invalid type for 'stream': expected a boolean, but got a string instead.","type":"invalid_request_error","param":"stream","code":"invalid_type"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "stream": true, "stream_options": { "include_usage": 1 } }))).await, @r#"400 {"error":{"message":"Invalid type for 'stream_options.include_usage': expected a boolean, but got an integer instead.","type":"invalid_request_error","param":"stream_options.include_usage","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "messages": "hi" }))).await, @r#"400 {"error":{"message":"Invalid type for 'messages': expected an array of objects, but got a string instead.","type":"invalid_request_error","param":"messages","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "messages": ["hi"] }))).await, @r#"400 {"error":{"message":"Invalid type for 'messages[0]': expected an object, but got a string instead.","type":"invalid_request_error","param":"messages[0]","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "messages": [{ "role": "user", "content": 1 }] }))).await, @r#"400 {"error":{"message":"Invalid type for 'messages[0].content': expected one of a string or array of objects, but got an integer instead.","type":"invalid_request_error","param":"messages[0].content","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "max_tokens": "ten" }))).await, @r#"400 {"error":{"message":"Invalid type for 'max_tokens': expected an integer, but got a string instead.","type":"invalid_request_error","param":"max_tokens","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "max_tokens": 1.5 }))).await, @r#"400 {"error":{"message":"Invalid type for 'max_tokens': expected an integer, but got a decimal number instead.","type":"invalid_request_error","param":"max_tokens","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "stream": "yes" }))).await, @r#"400 {"error":{"message":"Invalid type for 'stream': expected a boolean, but got a string instead.","type":"invalid_request_error","param":"stream","code":"invalid_type"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "stream": true, "stream_options": { "include_usage": 1 } }))).await, @r#"400 {"error":{"message":"Invalid type for 'stream_options.include_usage': expected a boolean, but got an integer instead.","type":"invalid_request_error","param":"stream_options.include_usage","code":"invalid_type"}}"#);
 }
 
 #[tokio::test(start_paused = true)]
 async fn values_out_of_range_are_named() {
-    insta::assert_snapshot!(wrong(&message(json!({ "max_tokens": 0 }))).await, @r#"400 {"error":{"message":"Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "max_tokens": -5 }))).await, @r#"400 {"error":{"message":"Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got -5 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "max_tokens": u64::MAX }))).await, @r#"400 {"error":{"message":"Invalid 'max_tokens': integer above maximum value. Expected a value <= 9223372036854775807, but got 18446744073709551615 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_above_max_value"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "n": 1_000_000_000 }))).await, @r#"400 {"error":{"message":"Invalid 'n': integer above maximum value. Expected a value <= 128, but got 1000000000 instead.","type":"invalid_request_error","param":"n","code":"integer_above_max_value"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "messages": [{ "role": "boss", "content": "hi" }] }))).await, @r#"400 {"error":{"message":"Invalid value: 'boss'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.","type":"invalid_request_error","param":"messages[0].role","code":"invalid_value"}}"#);
-    insta::assert_snapshot!(wrong(&message(json!({ "stream_options": {} }))).await, @r#"400 {"error":{"message":"The 'stream_options' parameter is only allowed when 'stream' is enabled.","type":"invalid_request_error","param":"stream_options","code":null}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "max_tokens": 0 }))).await, @r#"400 {"error":{"message":"Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "max_tokens": -5 }))).await, @r#"400 {"error":{"message":"Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got -5 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "max_tokens": u64::MAX }))).await, @r#"400 {"error":{"message":"Invalid 'max_tokens': integer above maximum value. Expected a value <= 9223372036854775807, but got 18446744073709551615 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_above_max_value"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "n": 1_000_000_000 }))).await, @r#"400 {"error":{"message":"Invalid 'n': integer above maximum value. Expected a value <= 128, but got 1000000000 instead.","type":"invalid_request_error","param":"n","code":"integer_above_max_value"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "messages": [{ "role": "boss", "content": "hi" }] }))).await, @r#"400 {"error":{"message":"Invalid value: 'boss'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.","type":"invalid_request_error","param":"messages[0].role","code":"invalid_value"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "stream_options": {} }))).await, @r#"400 {"error":{"message":"The 'stream_options' parameter is only allowed when 'stream' is enabled.","type":"invalid_request_error","param":"stream_options","code":null}}"#);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_into_the_context_is_refused() {
-    insta::assert_snapshot!(wrong(&message(json!({ "max_tokens": 128_000 }))).await, @r#"400 {"error":{"message":"This model's maximum context length is 128000 tokens. However, you requested 128008 tokens (8 in the messages, 128000 in the completion). Please reduce the length of the messages or completion.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#);
+    insta::assert_snapshot!(wrong(&message(&json!({ "max_tokens": 128_000 }))).await, @r#"400 {"error":{"message":"This model's maximum context length is 128000 tokens. However, you requested 128008 tokens (8 in the messages, 128000 in the completion). Please reduce the length of the messages or completion.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#);
     let rig = simulator("[deployments.chat]\nmodel = \"gpt-4o\"\ncontext_tokens = 8");
     let body = json!({ "messages": [{ "role": "user", "content": "hi" }] });
     insta::assert_snapshot!(told(&rig.send(chat(&body)).await), @r#"400 {"error":{"message":"This model's maximum context length is 8 tokens. However, your messages resulted in 8 tokens. Please reduce the length of the messages.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#);
@@ -120,7 +120,7 @@ async fn a_missing_or_wrong_key_is_refused() {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let body = Body::from(message(json!({ "model": "chat" })).to_string());
+        let body = Body::from(message(&json!({ "model": "chat" })).to_string());
         rig.send(request.body(body).unwrap()).await
     };
     let azure = path("chat", "chat/completions");
@@ -171,7 +171,7 @@ async fn an_unknown_deployment_is_refused_before_the_body_is_looked_at() {
     let openai = rig
         .send(post(
             "/v1/chat/completions",
-            &message(json!({ "model": "none" })),
+            &message(&json!({ "model": "none" })),
         ))
         .await;
     insta::assert_snapshot!(told(&openai), @r#"

@@ -1,4 +1,8 @@
 //! The simulator from outside: requests in, bytes and books out.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the whole crate is a test; clippy only sees that of the functions marked so"
+)]
 
 mod admin;
 mod chat_completions;

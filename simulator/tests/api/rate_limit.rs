@@ -210,7 +210,7 @@ proptest! {
             let entries = rig.simulator.ledger().entries();
             for entry in &entries {
                 let within = entries.iter().filter(|other| {
-                    other.arrived <= entry.arrived && other.arrived + Duration::from_secs(60) > entry.arrived
+                    other.arrived <= entry.arrived && other.arrived + Duration::from_mins(1) > entry.arrived
                 });
                 let charged: u64 = within.map(|other| other.tokens_charged).sum();
                 assert!(charged <= 1_000, "{charged} tokens in a minute");

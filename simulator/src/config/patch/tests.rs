@@ -87,7 +87,6 @@ fn a_bad_patch_is_refused_with_every_reason() {
     deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `latency`, `embedding_size`
     deployments.other: expected an object, found `7`
     seed: invalid type: string "x", expected u64
-    deployments.chat.tokens_per_minute: expected `tokens_per_minute` for limiter `legacy`; help: tokens_per_minute = 100_000
     "#);
 }
 
@@ -100,10 +99,7 @@ fn a_value_is_checked_against_its_neighbours() {
 #[test]
 fn what_is_no_object_is_refused() {
     insta::assert_snapshot!(refused(&json!([1])), @"expected an object, found `[1]`");
-    insta::assert_snapshot!(refused(&json!({ "deployments": [] })), @r#"
-    deployments: expected an object, found `[]`
-    deployments: expected at least one deployment in simulator `sim`; help: deployments = { gpt-4o = { model = "gpt-4o" } }, or allow_undefined_deployments = true
-    "#);
+    insta::assert_snapshot!(refused(&json!({ "deployments": [] })), @"deployments: expected an object, found `[]`");
     insta::assert_snapshot!(refused(&json!({ "listen": "127.0.0.1:1" })), @"listen: expected an unchanged `listen` while running");
 }
 

@@ -4,8 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TOKENS: Result<(u64, u64), (Reason, u64)> = Err((Reason::Tokens, 0));
-
 fn limits(requests_per_ten_seconds: u64, tokens_per_minute: u64) -> Limits {
     Limits {
         tokens_per_minute,
@@ -29,9 +27,12 @@ fn told(outcome: Result<Admission, Refusal>) -> Result<(u64, u64), (Reason, u64)
     }
 }
 
+/// Time in seconds, cost, and what the client is then told.
+type Step = (f64, u64, Result<(u64, u64), (Reason, u64)>);
+
 /// Plays `(time, cost, expected)` and compares each outcome.
 #[track_caller]
-fn play(limits: Limits, script: &[(f64, u64, Result<(u64, u64), (Reason, u64)>)]) {
+fn play(limits: Limits, script: &[Step]) {
     let mut window = Window::default();
     for &(at, cost, expected) in script {
         let outcome = told(window.admit(cost, limits, seconds(at)));
@@ -40,7 +41,7 @@ fn play(limits: Limits, script: &[(f64, u64, Result<(u64, u64), (Reason, u64)>)]
 }
 
 fn tokens(retry_after: u64) -> Result<(u64, u64), (Reason, u64)> {
-    TOKENS.map_err(|(reason, _)| (reason, retry_after))
+    Err((Reason::Tokens, retry_after))
 }
 
 fn requests(retry_after: u64) -> Result<(u64, u64), (Reason, u64)> {
@@ -89,8 +90,9 @@ fn the_first_request_leaves_the_rest() {
 
 #[test]
 fn ten_seconds_later_the_first_request_counts_no_more() {
-    let mut script: Vec<_> = (1..=10)
-        .map(|t| (t as f64, 5, Ok((100 - 5 * t, 10 - t))))
+    let mut script: Vec<Step> = (1..=10u32)
+        .map(|t| (t, u64::from(t)))
+        .map(|(at, n)| (f64::from(at), 5, Ok((100 - 5 * n, 10 - n))))
         .collect();
     script.push((11.0, 5, Ok((45, 0))));
     play(limits(10, 100), &script);
@@ -248,8 +250,8 @@ proptest! {
             let Err(refusal) = window.admit(cost, limits, now) else { continue };
             let Wait::For(wait) = refusal.wait else { continue };
             prop_assert!(wait > Duration::ZERO);
-            let early = Duration::from_micros(early).min(wait - Duration::from_micros(1));
-            for moment in [now + early, now + (wait - Duration::from_micros(1))] {
+            let last = wait.saturating_sub(Duration::from_micros(1));
+            for moment in [now + last.min(Duration::from_micros(early)), now + last] {
                 prop_assert!(window.admit(cost, limits, moment).is_err());
             }
             now += wait;
