@@ -78,6 +78,9 @@ fn parse_bool(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Simulators to run, by name, in the order of their ports.
+type Configs = Vec<(String, SimulatorConfig)>;
+
 /// A simulator and the address it is bound to.
 struct Bound {
     listener: TcpListener,
@@ -137,12 +140,12 @@ impl Arguments {
     }
 
     /// The simulators to run, by name, with what the command line says of all of them.
-    fn configs(&self) -> anyhow::Result<BTreeMap<String, SimulatorConfig>> {
+    fn configs(&self) -> anyhow::Result<Configs> {
         let mut configs = match (&self.config, &self.reference) {
             (Some(path), _) => {
                 let text = read(path)?;
                 File::resolve(&path.display().to_string(), &text)
-                    .map_err(|found| anyhow!("\n{found}"))?
+                    .map_err(|found| anyhow!("cannot use {}\n{found}", path.display()))?
             }
             (None, Some(path)) => {
                 let section = SimulatorSection::from_reference(&read(path)?);
@@ -150,7 +153,7 @@ impl Arguments {
             }
             (None, None) => one(&SimulatorSection::reference_default())?,
         };
-        for config in configs.values_mut() {
+        for (_, config) in &mut configs {
             if let (Some(key), true) = (&self.api_key, config.api_keys.is_empty()) {
                 config.api_keys.push(key.clone());
             }
@@ -165,10 +168,7 @@ impl Arguments {
     }
 
     /// Where each simulator listens: its own address, or the next port from `--port`.
-    fn addresses(
-        &self,
-        configs: &BTreeMap<String, SimulatorConfig>,
-    ) -> anyhow::Result<Vec<SocketAddr>> {
+    fn addresses(&self, configs: &Configs) -> anyhow::Result<Vec<SocketAddr>> {
         let mut next = self.port;
         let mut addresses = Vec::new();
         for (name, config) in configs {
@@ -195,10 +195,10 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 /// A simulator without a file of its own.
-fn one(section: &SimulatorSection) -> anyhow::Result<BTreeMap<String, SimulatorConfig>> {
+fn one(section: &SimulatorSection) -> anyhow::Result<Configs> {
     const NAME: &str = "simulator";
     match section.resolve(NAME, &BTreeMap::new()) {
-        Ok(config) => Ok(BTreeMap::from([(NAME.to_owned(), config)])),
+        Ok(config) => Ok(vec![(NAME.to_owned(), config)]),
         Err(errors) => {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             bail!("{}", errors.join("\n"))
@@ -300,18 +300,18 @@ mod tests {
         let file = file(TWO);
         let arguments = arguments(&format!("--api-key k --config {}", file.path().display()));
         let configs = arguments.configs().unwrap();
-        assert_eq!(configs["a"].api_keys, ["k"]);
-        assert_eq!(configs["b"].api_keys, ["own"]);
+        assert_eq!(configs[0].1.api_keys, ["k"]);
+        assert_eq!(configs[1].1.api_keys, ["own"]);
     }
 
     #[test]
     fn without_a_configuration_unknown_deployments_are_served() {
         let configs = arguments("").configs().unwrap();
-        assert!(configs["simulator"].allow_undefined_deployments);
+        assert!(configs[0].1.allow_undefined_deployments);
         let configs = arguments("--allow-undefined-deployments False")
             .configs()
             .unwrap();
-        assert!(!configs["simulator"].allow_undefined_deployments);
+        assert!(!configs[0].1.allow_undefined_deployments);
     }
 
     #[test]
@@ -342,11 +342,7 @@ mod tests {
     async fn a_taken_address_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let config = arguments("")
-            .configs()
-            .unwrap()
-            .remove("simulator")
-            .unwrap();
+        let (_, config) = arguments("").configs().unwrap().remove(0);
         let clock = Clock::real(Speed::REAL_TIME, clock::DEFAULT_ANCHOR);
         let Err(error) = bind("a", config, address, &clock).await else {
             panic!("expected the address to be taken");

@@ -50,8 +50,16 @@ pub(crate) struct Live {
 impl Simulator {
     /// A simulator called `name` that answers by `config` in the time of `clock`.
     ///
-    /// The name only keeps the draws of several simulators with one seed apart.
+    /// The name only keeps the draws of several simulators with one seed apart. The first
+    /// simulator of a process loads vocabularies, about a quarter of a second each.
     pub fn new(name: &str, config: SimulatorConfig, clock: Clock) -> Self {
+        // Loaded by the first request, they would be a latency nobody configured.
+        for deployment in config.deployments.values() {
+            deployment.model.encoding.load();
+        }
+        if config.allow_undefined_deployments {
+            UNDEFINED_CHAT.encoding.load();
+        }
         Self(Arc::new(Shared {
             ledger: Ledger::new(clock.clone()),
             clock,

@@ -26,16 +26,13 @@ pub struct File {
 }
 
 impl File {
-    /// Reads and resolves a file; `name` is its name in messages.
+    /// Reads and resolves a file; `name` is its name in messages. Simulators are in its order.
     ///
     /// Each section is read by itself, so that a mistake in one does not hide those in others.
     ///
     /// # Errors
     /// Every mistake with its line and column.
-    pub fn resolve(
-        name: &str,
-        text: &str,
-    ) -> Result<BTreeMap<String, SimulatorConfig>, Diagnostics> {
+    pub fn resolve(name: &str, text: &str) -> Result<Vec<(String, SimulatorConfig)>, Diagnostics> {
         let (root, syntax) = DeTable::parse_recoverable(text);
         let mut reader = Reader {
             name,
@@ -49,14 +46,18 @@ impl File {
         reader.finish_if_wrong()?;
         let root = root.into_inner();
         let file = reader.file(&root);
-        let mut resolved = BTreeMap::new();
+        let mut resolved = Vec::new();
         for (simulator, section) in &file.simulators {
             match section.resolve(simulator, &file.deployments) {
-                Ok(config) => drop(resolved.insert(simulator.clone(), config)),
+                Ok(config) => resolved.push((simulator.clone(), config)),
                 Err(errors) => reader.unresolved(&root, simulator, errors),
             }
         }
         reader.finish_if_wrong()?;
+        resolved.sort_by_key(|(simulator, _)| {
+            let path = ["simulators".to_owned(), simulator.clone()];
+            locate(&root, &path).0.start
+        });
         Ok(resolved)
     }
 }

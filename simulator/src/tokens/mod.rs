@@ -41,6 +41,11 @@ impl Encoding {
             .sum()
     }
 
+    /// Loads the vocabulary now, instead of while the first request waits for it.
+    pub(crate) fn load(self) {
+        self.count_piece("");
+    }
+
     /// Counts a text in one go.
     fn count_piece(self, text: &str) -> usize {
         let count = catch_unwind(AssertUnwindSafe(|| self.tokenizer().count_ordinary(text)));

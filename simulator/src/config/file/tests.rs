@@ -35,8 +35,8 @@ fn a_file_of_two_simulators_is_resolved() {
     "#;
     let configs = File::resolve("sim.toml", text).unwrap();
     let limiters: Vec<_> = configs
-        .values()
-        .flat_map(|config| {
+        .iter()
+        .flat_map(|(_, config)| {
             config
                 .deployments
                 .values()
@@ -46,17 +46,21 @@ fn a_file_of_two_simulators_is_resolved() {
     insta::assert_debug_snapshot!(limiters, @"
     [
         Legacy {
-            tokens_per_minute: 2000,
+            tokens_per_minute: 1000,
             requests_per_minute: None,
         },
         Legacy {
-            tokens_per_minute: 1000,
+            tokens_per_minute: 2000,
             requests_per_minute: None,
         },
     ]
     ");
-    assert_eq!(configs["ptu-1"].listen.unwrap().port(), 8001);
-    assert_eq!(configs["payg-1"].region, "West Europe");
+    let [(first, ptu), (second, payg)] = configs.as_slice() else {
+        panic!("expected two simulators");
+    };
+    assert_eq!((first.as_str(), second.as_str()), ("ptu-1", "payg-1"));
+    assert_eq!(ptu.listen.unwrap().port(), 8001);
+    assert_eq!(payg.region, "West Europe");
 }
 
 #[test]
