@@ -353,3 +353,7 @@ impl JsonSchema for Distribution {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "distribution/tests.rs"]
+mod tests;

@@ -12,6 +12,7 @@ mod errors;
 mod latency;
 mod ledger;
 mod rate_limit;
+mod schema;
 mod sockets;
 mod streaming;
 mod support;
