@@ -1,0 +1,196 @@
+//! [`OpenEntry`]: the entry of a request under way, closed when it is dropped.
+
+use std::fmt::Write;
+use std::sync::{Arc, MutexGuard};
+
+use axum::response::Response;
+use clock::{Clock, Moment};
+use http::{HeaderValue, StatusCode};
+
+use super::relay::Relayed;
+use super::{AccessLog, Attempt, Entry, Shared, lock};
+use crate::forward::{Failure, Meter};
+use crate::peek;
+use crate::refusal::Refusal;
+
+/// The entry of a request under way.
+///
+/// Dropped before [`relay`](Self::relay), it says that the caller left before an answer.
+#[derive(Debug)]
+pub(crate) struct OpenEntry {
+    log: AccessLog,
+    clock: Clock,
+    number: u64,
+    entry: Shared,
+    /// Bytes of the request's body, counted where they pass.
+    request: Arc<Meter>,
+    response: Progress,
+}
+
+/// How far the response has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    bytes: u64,
+    first_byte: Option<Moment>,
+    end: End,
+}
+
+/// How a response came to its end.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum End {
+    /// Not at all: if the entry is closed now, the caller has left.
+    #[default]
+    None,
+    /// The caller has all of it.
+    Complete,
+    /// The backend broke off, and the caller has been shown so.
+    Cut,
+}
+
+impl OpenEntry {
+    pub(super) fn new(log: AccessLog, clock: Clock, number: u64, entry: Shared) -> Self {
+        Self {
+            log,
+            clock,
+            number,
+            entry,
+            request: Arc::default(),
+            response: Progress::default(),
+        }
+    }
+
+    /// Its number of arrival.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What counts the bytes of the request's body.
+    pub(crate) fn request_meter(&self) -> &Arc<Meter> {
+        &self.request
+    }
+
+    /// Notes the API the path belongs to.
+    pub(crate) fn routed(&self, api: &str) {
+        self.entry().api = Some(api.to_owned());
+    }
+
+    /// Notes whose key was sent.
+    pub(crate) fn authenticated(&self, subscription: &str) {
+        self.entry().subscription = Some(subscription.to_owned());
+    }
+
+    /// Notes that an attempt on `backend` begins.
+    pub(crate) fn attempt_started(&self, backend: &str, now: Moment) {
+        self.entry().attempts.push(Attempt {
+            backend: backend.to_owned(),
+            started: now,
+            ended: now,
+            status: None,
+            error: None,
+        });
+    }
+
+    /// Notes how the attempt that began last went.
+    pub(crate) fn attempt_ended(&self, outcome: Result<StatusCode, Failure>, now: Moment) {
+        if let Some(attempt) = self.entry().attempts.last_mut() {
+            attempt.ended = now;
+            attempt.status = outcome.ok().map(|status| status.as_u16());
+            attempt.error = outcome.err().map(|failure| failure.to_string());
+        }
+    }
+
+    /// Notes that `backend` has the last word.
+    pub(crate) fn answered_by(&self, backend: &str) {
+        self.entry().backend = Some(backend.to_owned());
+    }
+
+    /// Notes that the gateway answers itself.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        self.entry().refusal = Some(refusal.reason().to_owned());
+    }
+
+    /// Every attempt so far as a header shows them, or `None` if there was none.
+    pub(crate) fn attempts(&self) -> Option<HeaderValue> {
+        let entry = self.entry();
+        let mut text = String::with_capacity(16 * entry.attempts.len());
+        for attempt in &entry.attempts {
+            let separator = if text.is_empty() { "" } else { ", " };
+            let outcome = attempt.error.as_deref().unwrap_or_default();
+            let written = match attempt.status {
+                Some(status) => write!(text, "{separator}{}:{status}", attempt.backend),
+                None => write!(text, "{separator}{}:{outcome}", attempt.backend),
+            };
+            written.expect("a string takes any text");
+        }
+        (!text.is_empty())
+            .then(|| HeaderValue::try_from(text).ok())
+            .flatten()
+    }
+
+    /// Hands the entry to the body of `response`, whose end will close it.
+    pub(crate) fn relay(self, response: Response) -> Response {
+        {
+            let mut entry = self.entry();
+            entry.status = response.status().as_u16();
+            entry.streamed = peek::is_event_stream(response.headers());
+            entry.retry_after_ms = peek::retry_after_ms(response.headers());
+        }
+        Relayed::wrap(self, response)
+    }
+
+    /// Counts bytes of the response's body that pass now.
+    pub(super) fn passed(&mut self, bytes: usize) {
+        if bytes > 0 && self.response.first_byte.is_none() {
+            self.response.first_byte = Some(self.clock.now());
+        }
+        self.response.bytes += bytes as u64;
+    }
+
+    /// Bytes of the response's body that have passed.
+    pub(super) fn passed_bytes(&self) -> u64 {
+        self.response.bytes
+    }
+
+    /// Closes the entry: the caller has the whole response.
+    pub(super) fn complete(mut self) {
+        self.response.end = End::Complete;
+    }
+
+    /// Closes the entry: the backend broke off its response.
+    pub(super) fn cut(mut self) {
+        self.response.end = End::Cut;
+    }
+
+    fn entry(&self) -> MutexGuard<'_, Entry> {
+        lock(&self.entry)
+    }
+}
+
+impl Drop for OpenEntry {
+    fn drop(&mut self) {
+        let now = self.clock.now();
+        let end = self.response.end;
+        {
+            let mut entry = self.entry();
+            entry.ended = Some(now);
+            entry.first_byte = self.response.first_byte;
+            entry.request_bytes = self.request.bytes();
+            entry.response_bytes = self.response.bytes;
+            entry.aborted_by_client = end == End::None;
+            if let Some(attempt) = entry.attempts.last_mut() {
+                settle(attempt, end, now);
+            }
+        }
+        self.log.closed(&self.entry);
+    }
+}
+
+/// Says of the last attempt what its headers could not.
+fn settle(attempt: &mut Attempt, end: End, now: Moment) {
+    if attempt.status.is_none() && attempt.error.is_none() {
+        attempt.ended = now;
+        attempt.error = Some("cancelled".to_owned());
+    } else if end == End::Cut {
+        attempt.error = Some("cut".to_owned());
+    }
+}

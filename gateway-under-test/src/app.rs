@@ -1,0 +1,139 @@
+//! The application: every route, and the path of a request through the policies, on one screen.
+//!
+//! Policies follow one another in the order of the crate's folders. There is no layer per
+//! policy: each needs what the ones before it found out, and a chain of boxed services would
+//! hide the order that matters most to read.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+
+use crate::access_log::{Entry, OpenEntry};
+use crate::draw::Draws;
+use crate::forward::{Failure, Outbound, Payload};
+use crate::gateway::Gateway;
+use crate::headers::{
+    CLIENT_REQUEST_ID, TRACEPARENT, X_APIM_BACKEND, X_GW_ATTEMPTS, X_GW_BACKEND, X_REQUEST_ID,
+};
+use crate::peek;
+use crate::refusal::{ActivityId, Refusal};
+use crate::retry;
+use crate::routing::{Api, RoutingTable};
+
+/// The gateway's own routes, and everything else to the APIs.
+pub(crate) fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/++/clock", get(tell_time))
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .fallback(serve)
+        .with_state(gateway)
+}
+
+/// Books a request, answers it, and lets the end of the answer close the books.
+async fn serve(State(gateway): State<Gateway>, request: Request) -> Response {
+    let entry = open_entry(&gateway, &request);
+    let table = gateway.table();
+    let answer = answer(&gateway, &table, request, &entry).await;
+    let mut response = answer.unwrap_or_else(|refusal| {
+        entry.refused(&refusal);
+        refusal.into_response()
+    });
+    if let Some(attempts) = entry.attempts() {
+        response.headers_mut().insert(X_GW_ATTEMPTS, attempts);
+    }
+    entry.relay(response)
+}
+
+/// The path of a request: route → authenticate → balance → retry (forward).
+///
+/// The body is read, where it must be, before a backend is chosen: a caller who breaks off takes
+/// nobody's turn.
+async fn answer(
+    gateway: &Gateway,
+    table: &RoutingTable,
+    request: Request,
+    entry: &OpenEntry,
+) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let uri = parts.uri.clone();
+    let (api, path) = table.route(uri.path()).ok_or(Refusal::UnknownApi)?;
+    entry.routed(&api.name);
+    entry.authenticated(table.subscriptions.authenticate(&parts.headers)?);
+
+    let request_id = parts.headers.get(X_REQUEST_ID);
+    let request_id = request_id.map(http::HeaderValue::as_bytes);
+    let draws = Draws::new(table.seed, request_id, entry.number());
+    let meter = entry.request_meter().clone();
+    let payload = match api.retry {
+        Some(_) => {
+            let limit_bytes = api.max_replay_bytes;
+            Payload::replayed(body, &parts.headers, limit_bytes, meter.clone()).await?
+        }
+        None => Payload::once(body, meter.clone()),
+    };
+    let outbound = Outbound::new(parts, path, payload, meter);
+
+    let (outcome, backend) = retry::attempt(gateway, api, outbound, draws, entry).await;
+    let mut response = outcome.map_err(|failure| no_answer(failure, draws))?;
+    entry.answered_by(&backend.name);
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    let headers = response.headers_mut();
+    headers.insert(X_GW_BACKEND, backend.header.clone());
+    if let Some(id) = &backend.apim_backend
+        && names_apim_backend(api, is_error)
+    {
+        headers.insert(X_APIM_BACKEND, id.clone());
+    }
+    Ok(response)
+}
+
+fn names_apim_backend(api: &Api, is_error: bool) -> bool {
+    api.sets_x_apim_backend && !(is_error && api.fails_on_error_status)
+}
+
+fn no_answer(failure: Failure, draws: Draws) -> Refusal {
+    if !failure.is_transport() {
+        return Refusal::BrokenBody;
+    }
+    Refusal::NoAnswer {
+        activity_id: ActivityId::new(draws),
+    }
+}
+
+fn open_entry(gateway: &Gateway, request: &Request) -> OpenEntry {
+    let (uri, headers) = (request.uri(), request.headers());
+    gateway
+        .access_log()
+        .open(gateway.clock(), |entry: &mut Entry| {
+            let (deployment, operation) = peek::target(uri.path());
+            entry.method = request.method().to_string();
+            entry.path_and_query = uri
+                .path_and_query()
+                .map_or_else(String::new, ToString::to_string);
+            entry.operation = operation.map(str::to_owned);
+            entry.deployment = deployment.map(str::to_owned);
+            entry.request_id = peek::text(headers, &X_REQUEST_ID);
+            entry.client_request_id = peek::text(headers, &CLIENT_REQUEST_ID);
+            entry.traceparent = peek::text(headers, &TRACEPARENT);
+        })
+}
+
+/// What time it is here: whoever merges this gateway's log with others aligns them by it.
+#[derive(Serialize)]
+struct Time {
+    now_us: clock::Moment,
+    utc: String,
+    speed: clock::Speed,
+}
+
+async fn tell_time(State(gateway): State<Gateway>) -> Json<Time> {
+    let clock = gateway.clock();
+    let now = clock.now();
+    Json(Time {
+        now_us: now,
+        utc: clock.utc(now).to_string(),
+        speed: clock.speed(),
+    })
+}

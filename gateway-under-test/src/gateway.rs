@@ -1,0 +1,97 @@
+//! [`Gateway`]: a configuration, a clock and an upstream, made into something that serves.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use axum::body::Body;
+use clock::Clock;
+use http::{Request, Response};
+use tower::{BoxError, Service};
+
+use crate::access_log::AccessLog;
+use crate::app;
+use crate::config::{ConfigError, GatewayConfig};
+use crate::routing::RoutingTable;
+use crate::upstream::{self, Upstream};
+
+/// A gateway; a handle, all clones serve, reload and log as one.
+///
+/// # Examples
+///
+/// See the [crate's](crate) own.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    upstream: Upstream,
+    log: AccessLog,
+    /// Locked only to clone or exchange the pointer.
+    table: RwLock<Arc<RoutingTable>>,
+}
+
+impl Gateway {
+    /// A gateway that takes its requests to `upstream`, which finds the backend by authority.
+    ///
+    /// # Errors
+    /// Everything that is wrong with `config`.
+    pub fn new<U>(
+        config: GatewayConfig,
+        clock: Clock,
+        upstream: U,
+    ) -> Result<Self, Vec<ConfigError>>
+    where
+        U: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
+        U::Error: Into<BoxError>,
+        U::Future: Send + 'static,
+    {
+        Ok(Self(Arc::new(Inner {
+            table: RwLock::new(Arc::new(RoutingTable::new(&config)?)),
+            clock,
+            upstream: upstream::boxed(upstream),
+            log: AccessLog::new(),
+        })))
+    }
+
+    /// The gateway as a service, for a server or to be called directly.
+    pub fn router(&self) -> Router {
+        app::router(self.clone())
+    }
+
+    /// What it did with each request.
+    pub fn access_log(&self) -> AccessLog {
+        self.0.log.clone()
+    }
+
+    /// Exchanges the configuration for requests that arrive from now on.
+    ///
+    /// Requests under way finish by the old one; counters of policies start anew.
+    ///
+    /// # Errors
+    /// Everything that is wrong with `config`; the old one stays.
+    pub fn reload(&self, config: GatewayConfig) -> Result<(), Vec<ConfigError>> {
+        let table = Arc::new(RoutingTable::new(&config)?);
+        *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        Ok(())
+    }
+
+    pub(crate) fn table(&self) -> Arc<RoutingTable> {
+        let table = self.0.table.read();
+        table.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.0.upstream
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Gateway").field(&self.table()).finish()
+    }
+}

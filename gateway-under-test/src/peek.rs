@@ -1,0 +1,87 @@
+//! The few things the access log wants to know of a request or a response, read in passing.
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
+
+use crate::headers::RETRY_AFTER_MS;
+
+/// Deployment and operation, where `path` names them:
+/// `…/openai/deployments/{deployment}/chat/completions`, `…/v1/embeddings`.
+///
+/// The v1 paths name the deployment in the body, which is passed on unread.
+pub(crate) fn target(path: &str) -> (Option<&str>, Option<&'static str>) {
+    let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
+    let last = segments.next();
+    let before = segments.next();
+    let (operation, deployment) = match (before, last) {
+        (Some("chat"), Some("completions")) => ("chat_completions", segments.next()),
+        (before, Some("completions")) => ("completions", before),
+        (before, Some("embeddings")) => ("embeddings", before),
+        _ => return (None, None),
+    };
+    let is_deployment = path.contains("/deployments/");
+    (deployment.filter(|_| is_deployment), Some(operation))
+}
+
+/// The text of the header `name`, if it is text.
+pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// Whether a response with these headers is a stream of server-sent events.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// The wait a response asks for: `retry-after-ms` if it is there, else `Retry-After` in seconds.
+pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let seconds = || number(RETRY_AFTER).map(|seconds| seconds.saturating_mul(1_000));
+    number(RETRY_AFTER_MS).or_else(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn operation_and_deployment_are_read_from_the_path() {
+        for (path, expected) in [
+            (
+                "/x/openai/deployments/gpt/chat/completions",
+                (Some("gpt"), Some("chat_completions")),
+            ),
+            (
+                "/openai//deployments/gpt/completions",
+                (Some("gpt"), Some("completions")),
+            ),
+            (
+                "/openai/deployments/ada/embeddings",
+                (Some("ada"), Some("embeddings")),
+            ),
+            (
+                "/openai/v1/chat/completions",
+                (None, Some("chat_completions")),
+            ),
+            ("/v1/embeddings", (None, Some("embeddings"))),
+            ("/openai/models", (None, None)),
+            ("/", (None, None)),
+        ] {
+            assert_eq!(target(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_finer_wait_wins() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(retry_after_ms(&headers), None);
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        assert_eq!(retry_after_ms(&headers), Some(2_000));
+        headers.insert(RETRY_AFTER_MS, HeaderValue::from_static("1500"));
+        assert_eq!(retry_after_ms(&headers), Some(1_500));
+    }
+}

@@ -1,0 +1,142 @@
+//! [`Refusal`]: what the gateway answers when it does not pass a backend's answer on.
+//!
+//! Bodies are API Management's to the byte, its odd spacing included, because clients match on
+//! them. They carry no `error` object, so SDKs find no code in them; that is true to life too.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use thiserror::Error;
+
+use crate::draw::Draws;
+
+/// A reason not to serve a request, with what the caller is told.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub(crate) enum Refusal {
+    // Source: API Management's gateway, as recorded in public issues (read 2026-08).
+    #[error(
+        "Access denied due to missing subscription key. Make sure to include subscription key \
+         when making requests to an API."
+    )]
+    MissingKey,
+    #[error(
+        "Access denied due to invalid subscription key. Make sure to provide a valid key for an \
+         active subscription."
+    )]
+    InvalidKey,
+    #[error("Resource not found")]
+    UnknownApi,
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    // Assumed: API Management has limits of its own and publishes no body for them.
+    #[error("Request body is larger than {limit_bytes} bytes.")]
+    BodyTooLarge { limit_bytes: usize },
+    #[error("Request body could not be read.")]
+    BrokenBody,
+    /// No backend answered. API Management says 500 to a refused connection as to a timeout, not
+    /// 502 or 504; what happened is in `x-gw-attempts` and in the access log.
+    // Source: https://github.com/MicrosoftDocs/azure-docs/issues/109013 (read 2026-08): "500
+    // internal server error due to timeout at forward-request".
+    #[error("Internal server error")]
+    NoAnswer { activity_id: ActivityId },
+}
+
+impl Refusal {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::UnknownApi => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::NoAnswer { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The word for it in the access log.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingKey => "missing-key",
+            Self::InvalidKey => "invalid-key",
+            Self::UnknownApi => "unknown-api",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::BodyTooLarge { .. } => "body-too-large",
+            Self::BrokenBody => "broken-body",
+            Self::NoAnswer { .. } => "upstream-error",
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let activity = match &self {
+            Self::NoAnswer { activity_id } => format!(r#", "activityId": "{}""#, activity_id.0),
+            Self::MissingKey
+            | Self::InvalidKey
+            | Self::UnknownApi
+            | Self::MethodNotAllowed
+            | Self::BodyTooLarge { .. }
+            | Self::BrokenBody => String::new(),
+        };
+        let code = status.as_u16();
+        let body = format!(r#"{{ "statusCode": {code}, "message": "{self}"{activity} }}"#);
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+/// The name under which a failure is looked up; drawn, so that it repeats with the seed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ActivityId(String);
+
+impl ActivityId {
+    pub(crate) fn new(draws: Draws) -> Self {
+        let word = |index| draws.below(u64::MAX, "activity-id", index);
+        let (high, low) = (word(0), word(1));
+        Self(format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            0x8000 | (low >> 50),
+            low & 0xffff_ffff_ffff
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(refusal: Refusal) -> String {
+        let body = refusal.into_response().into_body();
+        let bytes = axum::body::to_bytes(body, 1_000).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn bodies_are_those_of_api_management() {
+        insta::assert_snapshot!(body(Refusal::MissingKey).await, @r#"{ "statusCode": 401, "message": "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API." }"#);
+        insta::assert_snapshot!(body(Refusal::InvalidKey).await, @r#"{ "statusCode": 401, "message": "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription." }"#);
+        insta::assert_snapshot!(body(Refusal::UnknownApi).await, @r#"{ "statusCode": 404, "message": "Resource not found" }"#);
+        insta::assert_snapshot!(body(Refusal::BodyTooLarge { limit_bytes: 10 }).await, @r#"{ "statusCode": 413, "message": "Request body is larger than 10 bytes." }"#);
+        insta::assert_snapshot!(body(Refusal::BrokenBody).await, @r#"{ "statusCode": 400, "message": "Request body could not be read." }"#);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_as_long_as_the_recorded_one() {
+        let activity_id = ActivityId::new(Draws::new(42, Some(b"run-0-0"), 0));
+        let body = body(Refusal::NoAnswer { activity_id }).await;
+        // The recorded body has 111 bytes.
+        assert_eq!(body.len(), 111, "{body}");
+        assert!(body.starts_with(
+            r#"{ "statusCode": 500, "message": "Internal server error", "activityId": ""#
+        ));
+    }
+}

@@ -1,0 +1,234 @@
+//! The routing table: a configuration with all names resolved, and which API a path belongs to.
+//!
+//! Building it is the only validation there is: what can be built, runs. A reload builds a new
+//! one beside the old, so its counters start anew; requests under way keep the table they began
+//! with.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Subscriptions;
+use crate::backend::Backend;
+use crate::balance::Balancer;
+use crate::config::{ApiConfig, BackendConfig, ConfigError, GatewayConfig};
+use crate::retry::Retry;
+
+/// All that is decided by configuration.
+#[derive(Debug)]
+pub(crate) struct RoutingTable {
+    pub(crate) seed: u64,
+    pub(crate) subscriptions: Subscriptions,
+    /// Longest prefix first.
+    apis: Vec<Api>,
+}
+
+/// One API and its policies.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) name: String,
+    /// Without slashes at its ends: `retry-with-payg`; empty for the API that takes the rest.
+    prefix: String,
+    pub(crate) balancer: Balancer,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) forward_timeout: Duration,
+    pub(crate) max_replay_bytes: usize,
+    pub(crate) sets_x_apim_backend: bool,
+    pub(crate) fails_on_error_status: bool,
+}
+
+/// The backends by name, for policies to resolve theirs.
+#[derive(Debug)]
+pub(crate) struct Backends(BTreeMap<String, Arc<Backend>>);
+
+impl RoutingTable {
+    /// The table that `config` describes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn new(config: &GatewayConfig) -> Result<Self, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let subscriptions = Subscriptions::new(&config.subscriptions, &mut errors);
+        let backends = Backends::new(&config.backends, &mut errors);
+        if config.apis.is_empty() {
+            let error = ConfigError::new(&["apis"], "expected at least one API");
+            errors.push(error.help("add `[apis.NAME]` with its `prefix` and `balance`"));
+        }
+        refuse_shared_prefixes(&config.apis, &mut errors);
+        let mut apis: Vec<Api> = config
+            .apis
+            .iter()
+            .filter_map(|(name, api)| Api::new(name, api, &backends, &mut errors))
+            .collect();
+        apis.sort_by_key(|api| Reverse(api.prefix.len()));
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
+            seed: config.seed,
+            subscriptions,
+            apis,
+        })
+    }
+
+    /// The API that `path` belongs to, and the rest of the path, which begins with one slash.
+    ///
+    /// Doubled slashes before and after the prefix are tolerated: clients whose base url ends in
+    /// a slash send them. Everything behind is kept byte for byte.
+    pub(crate) fn route<'p>(&self, path: &'p str) -> Option<(&Api, &'p str)> {
+        let bare = path.trim_start_matches('/');
+        self.apis.iter().find_map(|api| {
+            let rest = bare.strip_prefix(api.prefix.as_str())?;
+            let is_whole_segment =
+                api.prefix.is_empty() || rest.is_empty() || rest.starts_with('/');
+            is_whole_segment.then(|| (api, after_one_slash(path, rest)))
+        })
+    }
+}
+
+/// `rest`, the end of `path`, from the last of the slashes it begins with.
+fn after_one_slash<'p>(path: &'p str, rest: &str) -> &'p str {
+    let start = path.len() - rest.trim_start_matches('/').len();
+    match start.checked_sub(1) {
+        Some(slash) if path.as_bytes()[slash] == b'/' => &path[slash..],
+        _ => "/",
+    }
+}
+
+/// Two APIs with one prefix would hide one of them.
+fn refuse_shared_prefixes(apis: &BTreeMap<String, ApiConfig>, errors: &mut Vec<ConfigError>) {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, api) in apis {
+        if let Some(owner) = owners.insert(api.prefix.trim_matches('/'), name) {
+            let message = format!("expected a prefix of its own, found that of `{owner}`");
+            errors.push(ConfigError::new(&["apis", name, "prefix"], message));
+        }
+    }
+}
+
+impl Api {
+    fn new(
+        name: &str,
+        config: &ApiConfig,
+        backends: &Backends,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Self> {
+        let at = |key| ["apis", name, key];
+        let is_path = config
+            .prefix
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'?');
+        if !is_path || !(config.prefix.is_empty() || config.prefix.starts_with('/')) {
+            let message = format!(
+                "expected a path that begins with `/`, found `{}`",
+                config.prefix
+            );
+            let help = format!("write it as `/{name}`");
+            errors.push(ConfigError::new(&at("prefix"), message).help(help));
+        }
+        if config.forward_timeout.get().is_zero() {
+            let message = "expected a time above 0, found `0s`";
+            errors.push(ConfigError::new(&at("forward_timeout"), message));
+        }
+        let retry = config.retry.as_ref();
+        let retry = retry.map(|retry| Retry::new(name, retry, backends, errors));
+        let balancer = Balancer::new(name, &config.balance, backends, errors);
+        Some(Self {
+            name: name.to_owned(),
+            prefix: config.prefix.trim_matches('/').to_owned(),
+            balancer: balancer?,
+            retry,
+            forward_timeout: config.forward_timeout.get(),
+            max_replay_bytes: config.max_replay_bytes.get(),
+            sets_x_apim_backend: config.sets_x_apim_backend,
+            fails_on_error_status: config.fail_on_error_status_code,
+        })
+    }
+}
+
+impl Backends {
+    fn new(config: &BTreeMap<String, BackendConfig>, errors: &mut Vec<ConfigError>) -> Self {
+        let resolve = |(name, config): (&String, _)| {
+            let backend = Backend::new(name, config, errors);
+            (name.clone(), Arc::new(backend))
+        };
+        Self(config.iter().map(resolve).collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// The backend `name`; if there is none, that is an error of the key at `path`.
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        path: &[&str],
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Arc<Backend>> {
+        let found = self.0.get(name).cloned();
+        if found.is_none() {
+            let known: Vec<_> = self.0.keys().map(|known| format!("`{known}`")).collect();
+            let help = match known.as_slice() {
+                [] => "add `[backends.NAME]`".to_owned(),
+                known => format!("the backends are {}", known.join(", ")),
+            };
+            let error = ConfigError::new(path, format!("unknown backend `{name}`"));
+            errors.push(error.help(help));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table with one API for each prefix, named after it.
+    fn table(prefixes: &[&str]) -> RoutingTable {
+        let api = |prefix: &&str| {
+            format!("[apis.\"{prefix}\"]\nprefix = \"{prefix}\"\nbalance = {{ single = \"b\" }}\n")
+        };
+        let apis: String = prefixes.iter().map(api).collect();
+        let rest = "[subscriptions.one]\nkey = \"k\"\n[backends.b]\nurl = \"http://b\"\n";
+        let config = GatewayConfig::parse("test.toml", &(apis + rest)).unwrap();
+        RoutingTable::new(&config).unwrap()
+    }
+
+    fn routed<'p>(table: &RoutingTable, path: &'p str) -> Option<(String, &'p str)> {
+        let (api, rest) = table.route(path)?;
+        Some((api.name.clone(), rest))
+    }
+
+    #[test]
+    fn a_path_belongs_to_the_longest_prefix_of_whole_segments() {
+        let table = table(&["/retry", "/retry/eu", "/forward"]);
+        let to = |api: &str, rest| Some((api.to_owned(), rest));
+        assert_eq!(routed(&table, "/retry/openai/x"), to("/retry", "/openai/x"));
+        assert_eq!(routed(&table, "/retry/eu/x"), to("/retry/eu", "/x"));
+        assert_eq!(routed(&table, "/retry/europe"), to("/retry", "/europe"));
+        assert_eq!(routed(&table, "/retry"), to("/retry", "/"));
+        assert_eq!(routed(&table, "/retry-with-payg/x"), None);
+        assert_eq!(routed(&table, "/"), None);
+    }
+
+    #[test]
+    fn doubled_slashes_around_the_prefix_are_tolerated_others_kept() {
+        let table = table(&["/forward"]);
+        let rest = |path| routed(&table, path).unwrap().1;
+        assert_eq!(rest("//forward//openai//x/"), "/openai//x/");
+        assert_eq!(rest("/forward//"), "/");
+    }
+
+    #[test]
+    fn the_empty_prefix_takes_what_no_other_api_does() {
+        let table = table(&["/", "/forward"]);
+        let to = |api: &str, rest| Some((api.to_owned(), rest));
+        assert_eq!(routed(&table, "/openai/x"), to("/", "/openai/x"));
+        assert_eq!(routed(&table, "//openai/x"), to("/", "/openai/x"));
+        assert_eq!(routed(&table, "/forwards"), to("/", "/forwards"));
+        assert_eq!(routed(&table, "/forward/x"), to("/forward", "/x"));
+    }
+}
