@@ -81,7 +81,7 @@ async fn answer(
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     let headers = response.headers_mut();
     headers.insert(X_GW_BACKEND, backend.header.clone());
-    if let Some(id) = &backend.apim_backend
+    if let Some(id) = &backend.apim_id
         && names_apim_backend(api, is_error)
     {
         headers.insert(X_APIM_BACKEND, id.clone());

@@ -18,7 +18,7 @@ pub(crate) struct Backend {
     /// The name as a header value.
     pub(crate) header: HeaderValue,
     /// The toolkit's name for it, for `x-apim-backend`.
-    pub(crate) apim_backend: Option<HeaderValue>,
+    pub(crate) apim_id: Option<HeaderValue>,
     /// The credential injected into requests.
     pub(crate) api_key: Option<HeaderValue>,
     /// The `Host` of requests.
@@ -52,7 +52,7 @@ impl Backend {
         Self {
             name: name.to_owned(),
             header: header(&at("")[..2], name).unwrap_or(HeaderValue::from_static("-")),
-            apim_backend: id.and_then(|id| header(&at("apim_backend"), id)),
+            apim_id: id.and_then(|id| header(&at("apim_backend"), id)),
             api_key: key.and_then(|key| header(&at("api_key"), key).map(sensitive)),
             host: HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII"),
             authority,
@@ -152,7 +152,9 @@ mod tests {
             "http://payg/openai",
             "http://payg/openai/",
         ] {
-            let address = backend(url).unwrap().address("/openai/deployments/d?a=b");
+            let address = backend(url)
+                .unwrap()
+                .address(&"/openai/deployments/d?a=b".into());
             assert_eq!(address.unwrap(), "http://payg/openai/deployments/d?a=b");
         }
     }
@@ -161,14 +163,17 @@ mod tests {
     fn a_path_in_the_url_precedes_that_of_the_request() {
         let address = backend("http://host:81/eu/openai")
             .unwrap()
-            .address("/openai/x");
+            .address(&"/openai/x".into());
         assert_eq!(address.unwrap(), "http://host:81/eu/openai/x");
     }
 
     #[test]
     fn a_path_is_carried_over_byte_for_byte() {
         let path = "/openai/a//b/%2e%2E/c%20?q=%zz&&x=[1]|";
-        let address = backend("http://payg").unwrap().address(path).unwrap();
+        let address = backend("http://payg")
+            .unwrap()
+            .address(&path.into())
+            .unwrap();
         assert_eq!(address.path_and_query().unwrap(), path);
     }
 

@@ -1,6 +1,6 @@
 //! [`Draws`]: the random draws of one request.
 //!
-//! Each draw is keyed by (seed, purpose, request, index) and comes from its own ChaCha8 stream.
+//! Each draw is keyed by (seed, purpose, request, index) and comes from its own `ChaCha8` stream.
 //! A generator shared by all requests would be seeded too, yet give each request numbers that
 //! depend on how many others came before: with two in flight, no run would repeat another.
 

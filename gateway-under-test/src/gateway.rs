@@ -36,6 +36,10 @@ impl Gateway {
     ///
     /// # Errors
     /// Everything that is wrong with `config`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a gateway's configuration is its own; whoever keeps a copy says so"
+    )]
     pub fn new<U>(
         config: GatewayConfig,
         clock: Clock,
@@ -70,6 +74,10 @@ impl Gateway {
     ///
     /// # Errors
     /// Everything that is wrong with `config`; the old one stays.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a gateway's configuration is its own; whoever keeps a copy says so"
+    )]
     pub fn reload(&self, config: GatewayConfig) -> Result<(), Vec<ConfigError>> {
         let table = Arc::new(RoutingTable::new(&config)?);
         *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = table;

@@ -61,12 +61,11 @@ fn write_all(messages: &Receiver<Message>, mut out: BufWriter<impl Write>) -> io
     let mut written = 0;
     loop {
         // Flushed whenever there is nothing to do, so that whoever follows the file is up to date.
-        let next = match messages.try_recv() {
-            Ok(message) => Ok(message),
-            Err(_) => {
-                out.flush()?;
-                messages.recv()
-            }
+        let next = if let Ok(message) = messages.try_recv() {
+            Ok(message)
+        } else {
+            out.flush()?;
+            messages.recv()
         };
         let Ok(Message::Closed(entry)) = next else {
             out.flush()?;

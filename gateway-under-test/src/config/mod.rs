@@ -29,7 +29,7 @@ pub use self::secret::Secret;
 /// API Management's own default for `forward-request`.
 // Source: https://github.com/MicrosoftDocs/azure-docs/issues/109013 (read 2026-08): "Default
 // timeout value is 300 secs as per Microsoft document."
-const DEFAULT_FORWARD_TIMEOUT: Span = Span::new(Duration::from_secs(300));
+const DEFAULT_FORWARD_TIMEOUT: Span = Span::new(Duration::from_mins(5));
 
 /// Holds a long chat with a picture or two; 256 such requests at once still fit into 2 GiB.
 const DEFAULT_MAX_REPLAY_BYTES: NonZeroUsize =
