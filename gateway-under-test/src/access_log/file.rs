@@ -77,3 +77,65 @@ fn write_all(messages: &Receiver<Message>, mut out: BufWriter<impl Write>) -> io
         written += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::Entry;
+    use super::*;
+
+    /// Stands for a file; keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Stands for a full disk.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn closed(number: u64) -> Shared {
+        let number = Entry {
+            number,
+            ..Entry::default()
+        };
+        Arc::new(Mutex::new(number))
+    }
+
+    #[test]
+    fn every_line_sent_before_the_finish_is_written() {
+        let kept = Kept::default();
+        let (lines, writer) = LogWriter::start(kept.clone());
+        (0..10_000).for_each(|number| lines.send(closed(number)));
+        assert_eq!(writer.finish().unwrap(), 10_000);
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let read = |line| serde_json::from_str::<Entry>(line).unwrap().number;
+        let numbers: Vec<u64> = text.lines().map(read).collect();
+        assert!(numbers.into_iter().eq(0..10_000));
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_and_holds_nobody_up() {
+        let (lines, writer) = LogWriter::start(Full);
+        lines.send(closed(0));
+        let error = writer.finish().unwrap_err();
+        lines.send(closed(1));
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}

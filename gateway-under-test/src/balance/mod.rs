@@ -97,15 +97,16 @@ fn round_robin(
     if names.is_empty() {
         errors.push(ConfigError::new(&at_list, "expected at least one backend"));
     }
+    let backends = find_all(&at_list, known, names.iter(), errors);
     let start = match first {
-        None => 0,
+        None => Some(0),
         Some(first) => names.iter().position(|name| name == first).or_else(|| {
             let message = format!("expected one of its own `backends`, found `{first}`");
             errors.push(ConfigError::new(&[at, &["first"]].concat(), message));
             None
-        })?,
+        }),
     };
-    let backends = find_all(&at_list, known, names.iter(), errors)?;
+    let (backends, start) = (backends?, start?);
     let policy = Policy::RoundRobin(RoundRobin::new(backends.len(), start));
     Some(Balancer { backends, policy })
 }

@@ -67,6 +67,23 @@ fn span_of(document: &Spanned<DeTable<'_>>, path: &[String]) -> Option<Range<usi
     span
 }
 
+/// `message` in the words of a configuration file instead of those of a programming language.
+fn plain(message: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("unknown field", "unknown key"),
+        ("unknown variant", "unknown choice"),
+        ("missing field", "missing key"),
+        (
+            "expected a nonzero usize",
+            "expected a whole number above 0",
+        ),
+        ("expected u64", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+    ];
+    let replace = |text: String, (from, to): (&str, &str)| text.replace(from, to);
+    WORDS.into_iter().fold(message.to_owned(), replace)
+}
+
 fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
     mistakes.sort_by_key(Diagnostic::position);
     mistakes
@@ -126,7 +143,7 @@ impl Reader<'_> {
         match T::deserialize(ValueDeserializer::from(value)) {
             Ok(read) => Some(read),
             Err(error) => {
-                self.report(error.span().or(Some(span)), error.message());
+                self.report(error.span().or(Some(span)), &plain(error.message()));
                 None
             }
         }

@@ -68,7 +68,7 @@ pub struct GatewayConfig {
 
 /// One caller.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with a `key`")]
 pub struct SubscriptionConfig {
     /// What the caller sends in `api-key` or `Ocp-Apim-Subscription-Key`.
     pub key: Secret,
@@ -76,7 +76,7 @@ pub struct SubscriptionConfig {
 
 /// One service behind the gateway.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table with a `url`")]
 pub struct BackendConfig {
     /// Where it listens, such as `http://127.0.0.1:8001`; a trailing `/openai` changes nothing.
     ///
@@ -96,7 +96,7 @@ pub struct BackendConfig {
 
 /// One API: a path prefix and the policies behind it.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `prefix` and `balance`")]
 pub struct ApiConfig {
     /// The start of its paths, such as `/round-robin-simple`; `/` takes whatever no other API does.
     pub prefix: String,
@@ -154,3 +154,6 @@ fn default_forward_timeout() -> Span {
 fn default_max_replay_bytes() -> NonZeroUsize {
     DEFAULT_MAX_REPLAY_BYTES
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Which backend a request goes to: one policy, named by its key.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    expecting = "a policy, such as `{ single = \"payg-1\" }`"
+)]
 pub enum BalanceConfig {
     /// Always this one.
     Single(String),
@@ -41,7 +45,10 @@ pub enum BalanceConfig {
 /// The waits follow from which of the three times are given: `interval` alone is fixed, with
 /// `delta` it grows linearly, with `delta` and `max_interval` exponentially and with jitter.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table with `on`, `count` and `interval`"
+)]
 pub struct RetryConfig {
     /// What makes an attempt worth repeating: statuses, or `"transport"`.
     pub on: Vec<RetryOn>,

@@ -48,3 +48,62 @@ pub fn table(name: &str) -> Option<toml::Table> {
     let table = text(name)?.parse();
     Some(table.expect("shipped presets are valid TOML"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GatewayConfig;
+
+    fn complete(name: &str) -> GatewayConfig {
+        let mut config: GatewayConfig = table(name).unwrap().try_into().unwrap();
+        for (name, backend) in &mut config.backends {
+            backend.url = Some(format!("http://{name}"));
+        }
+        config
+    }
+
+    #[test]
+    fn every_preset_runs_once_its_backends_have_urls() {
+        for name in names() {
+            assert_eq!(complete(name).validate(), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn all_that_a_preset_lacks_is_urls() {
+        for name in names() {
+            let config = GatewayConfig::parse(name, text(name).unwrap()).unwrap();
+            let lacking = config.validate();
+            assert_eq!(lacking.len(), config.backends.len(), "{name}");
+            assert!(
+                lacking
+                    .iter()
+                    .all(|error| error.message.ends_with("has no url"))
+            );
+        }
+    }
+
+    #[test]
+    fn the_toolkit_has_each_api_as_its_own_preset_has_it() {
+        let toolkit = complete("toolkit");
+        for name in names().filter(|&name| name != "toolkit") {
+            for (api, config) in complete(name).apis {
+                assert_eq!(toolkit.apis[&api], config, "{name}");
+            }
+        }
+        assert_eq!(toolkit.apis.len(), 5);
+    }
+
+    #[test]
+    fn apis_are_named_as_their_prefixes() {
+        for (name, api) in complete("toolkit").apis {
+            assert_eq!(api.prefix, format!("/{name}"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_has_no_preset() {
+        assert_eq!(text("load-balancing"), None);
+        assert_eq!(table("load-balancing"), None);
+    }
+}
