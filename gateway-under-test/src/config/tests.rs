@@ -60,18 +60,6 @@ forward_timeout = "120"
 prefix = "/b"
 balance = { single = "payg-1" }
 retry = { on = [200], count = 3, interval = "1s" }
-[apis.c]
-prefix = "/c"
-balance = "payg-1"
-[apis.d]
-prefix = "/d"
-balance = { weighted_random = { weights = { payg-1 = -1 } } }
-[apis.e]
-prefix = "/e"
-max_replay_bytes = 0
-balance = { single = "payg-1" }
-[apis.f]
-prefix = "/f"
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
     error: invalid type: string "many", expected a whole number
@@ -103,29 +91,48 @@ prefix = "/f"
        |
     14 | retry = { on = [200], count = 3, interval = "1s" }
        |                 ^^^
+    "#);
+}
 
+#[test]
+fn policies_of_the_wrong_type_are_shown_all_at_once() {
+    let text = r#"
+[apis.c]
+prefix = "/c"
+balance = "payg-1"
+[apis.d]
+prefix = "/d"
+balance = { weighted_random = { weights = { payg-1 = -1 } } }
+[apis.e]
+prefix = "/e"
+max_replay_bytes = 0
+balance = { single = "payg-1" }
+[apis.f]
+prefix = "/f"
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
     error: unknown choice `payg-1`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`
-      --> gateway.toml:17:11
-       |
-    17 | balance = "payg-1"
-       |           ^^^^^^^^
+     --> gateway.toml:4:11
+      |
+    4 | balance = "payg-1"
+      |           ^^^^^^^^
 
     error: invalid value: integer `-1`, expected a whole number
-      --> gateway.toml:20:54
-       |
-    20 | balance = { weighted_random = { weights = { payg-1 = -1 } } }
-       |                                                      ^^
+     --> gateway.toml:7:54
+      |
+    7 | balance = { weighted_random = { weights = { payg-1 = -1 } } }
+      |                                                      ^^
 
     error: invalid value: integer `0`, expected a whole number above 0
-      --> gateway.toml:23:20
+      --> gateway.toml:10:20
        |
-    23 | max_replay_bytes = 0
+    10 | max_replay_bytes = 0
        |                    ^
 
     error: missing key `balance`
-      --> gateway.toml:25:1
+      --> gateway.toml:12:1
        |
-    25 | [apis.f]
+    12 | [apis.f]
        | ^^^^^^^^
     "#);
 }
@@ -186,10 +193,6 @@ interval = "20s"
 delta = "2s"
 max_interval = "10s"
 to = "payg-4"
-[apis.c]
-prefix = "/a/"
-balance.smooth_weighted.weights = { payg-1 = 0 }
-forward_timeout = "0s"
 "#;
     insta::assert_snapshot!(beside_what_is_right(text), @r#"
     error: backend `ptu-1` has no url
@@ -243,25 +246,36 @@ forward_timeout = "0s"
     16 | to = "payg-4"
        |      ^^^^^^^^
     help: the backends are `payg-1`, `ptu-1`
+    "#);
+}
 
-    error: expected a prefix of its own, found that of `b`
-      --> gateway.toml:18:10
-       |
-    18 | prefix = "/a/"
-       |          ^^^^^
+#[test]
+fn values_without_sense_are_shown_where_they_are_written() {
+    let text = r#"
+[apis.c]
+prefix = "/a/"
+balance.smooth_weighted.weights = { payg-1 = 0 }
+forward_timeout = "0s"
+"#;
+    insta::assert_snapshot!(beside_what_is_right(text), @r#"
+    error: expected a prefix of its own, found that of `a`
+     --> gateway.toml:6:10
+      |
+    6 | prefix = "/a/"
+      |          ^^^^^
 
     error: expected at least one weight above 0
-      --> gateway.toml:19:25
-       |
-    19 | balance.smooth_weighted.weights = { payg-1 = 0 }
-       |                         ^^^^^^^
+     --> gateway.toml:7:25
+      |
+    7 | balance.smooth_weighted.weights = { payg-1 = 0 }
+      |                         ^^^^^^^
     help: name the backends with their weights: `{ payg-1 = 2, payg-2 = 1 }`
 
     error: expected a time above 0, found `0s`
-      --> gateway.toml:20:19
-       |
-    20 | forward_timeout = "0s"
-       |                   ^^^^
+     --> gateway.toml:8:19
+      |
+    8 | forward_timeout = "0s"
+      |                   ^^^^
     "#);
 }
 

@@ -30,8 +30,8 @@ fn draws(n: u64) -> Draws {
 
 const FULL: Result<StatusCode, Failure> = Ok(StatusCode::TOO_MANY_REQUESTS);
 
-fn seconds(seconds: u64) -> Option<Duration> {
-    Some(Duration::from_secs(seconds))
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 #[test]
@@ -42,7 +42,10 @@ fn an_interval_alone_is_fixed() {
         ..preset()
     });
     let waits: Vec<_> = (0..4).map(|n| policy.wait(n, FULL, draws(0))).collect();
-    assert_eq!(waits, [seconds(1), seconds(1), seconds(1), None]);
+    assert_eq!(
+        waits,
+        [Some(seconds(1)), Some(seconds(1)), Some(seconds(1)), None]
+    );
 }
 
 #[test]
@@ -52,7 +55,10 @@ fn with_delta_waits_grow_linearly() {
         ..preset()
     });
     let waits: Vec<_> = (0..4).map(|n| policy.wait(n, FULL, draws(0))).collect();
-    assert_eq!(waits, [seconds(1), seconds(3), seconds(5), None]);
+    assert_eq!(
+        waits,
+        [Some(seconds(1)), Some(seconds(3)), Some(seconds(5)), None]
+    );
 }
 
 #[test]
@@ -62,7 +68,7 @@ fn a_fast_first_retry_does_not_wait_and_changes_no_other_wait() {
         first_fast_retry: true,
         ..preset()
     });
-    assert_eq!(fast.wait(0, FULL, draws(0)), seconds(0));
+    assert_eq!(fast.wait(0, FULL, draws(0)), Some(seconds(0)));
     assert_eq!(fast.wait(1, FULL, draws(0)), slow.wait(1, FULL, draws(0)));
 }
 
@@ -81,7 +87,7 @@ fn only_what_is_listed_is_retried() {
     });
     assert_eq!(transport.wait(0, FULL, draws(0)), None);
     for failure in [Failure::Refused, Failure::Reset, Failure::Timeout] {
-        assert_eq!(transport.wait(0, Err(failure), draws(0)), seconds(1));
+        assert_eq!(transport.wait(0, Err(failure), draws(0)), Some(seconds(1)));
     }
 }
 

@@ -1,0 +1,16 @@
+//! The gateway as its callers and backends see it: no sockets, a paused clock, backends that
+//! answer as each test says. Only `sockets.rs` and `server.rs` use the network.
+
+#![cfg(test)]
+
+mod access_log;
+mod auth;
+mod balance;
+mod bodies;
+mod failures;
+mod forwarding;
+mod reload;
+mod retry;
+mod server;
+mod sockets;
+mod support;

@@ -1,0 +1,170 @@
+//! Spilling over: from the PTU to PAYG, when and how often.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use clock::Moment;
+use http::StatusCode;
+
+use crate::support::{Reply, Rig, api_config, preset_config};
+
+const PATH: &str = "/retry-with-payg/openai/deployments/gpt/chat/completions";
+
+fn preset(decide: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
+    let config = preset_config("manage-spikes-with-payg/retry");
+    Rig::new(config, move |request| decide(&request.backend))
+}
+
+/// A full PTU before a healthy PAYG.
+fn spilling() -> Rig {
+    preset(|backend| match backend {
+        "ptu-1" => Reply::Full(&[("retry-after", "30")]),
+        _ => Reply::Status(200),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_ptu_has_room_payg_sees_nothing() {
+    let rig = preset(|_| Reply::Status(200));
+    let answer = rig.chat(PATH).await;
+    assert_eq!(answer.header("x-gw-attempts"), "ptu-1:200");
+    assert_eq!(answer.header("x-apim-backend"), "ptu-backend-1");
+    assert_eq!(rig.clock.now(), Moment::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spilled_request_pays_exactly_one_second() {
+    let rig = spilling();
+    let answer = rig.chat(PATH).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.text(), "payg-1 says 200");
+    assert_eq!(answer.header("x-gw-attempts"), "ptu-1:429, payg-1:200");
+    assert_eq!(answer.header("x-gw-backend"), "payg-1");
+    assert_eq!(answer.header("x-apim-backend"), "payg-backend-1");
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ptu_is_asked_first_every_time() {
+    let rig = spilling();
+    for _ in 0..3 {
+        rig.chat(PATH).await;
+    }
+    let asked: Vec<_> = rig.received().into_iter().map(|r| r.backend).collect();
+    let pattern = ["ptu-1", "payg-1"];
+    assert_eq!(asked, [pattern, pattern, pattern].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_attempts_get_the_same_request_but_for_the_credential() {
+    let rig = spilling();
+    rig.chat(&format!("{PATH}?api-version=2024-06-01")).await;
+    let [ptu, payg] = rig.received().try_into().unwrap();
+    assert_eq!(ptu.body, r#"{"messages":[]}"#);
+    assert_eq!(ptu.body, payg.body);
+    assert_eq!(ptu.path_and_query, payg.path_and_query);
+    assert_eq!(ptu.headers["api-key"], "ptu-1-key");
+    assert_eq!(payg.headers["api-key"], "payg-1-key");
+    assert_eq!(payg.headers["host"], "payg-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_refusals_pass_the_last_one_on() {
+    let rig = preset(|_| Reply::Full(&[("retry-after", "7")]));
+    let answer = rig.chat(PATH).await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.text(), "payg-1 says 429");
+    assert_eq!(answer.header("retry-after"), "7");
+    let attempts = "ptu-1:429, payg-1:429, payg-1:429, payg-1:429";
+    assert_eq!(answer.header("x-gw-attempts"), attempts);
+    assert_eq!(answer.header("x-gw-backend"), "payg-1");
+    // The error path of API Management leaves it out.
+    assert_eq!(answer.header("x-apim-backend"), "");
+    assert_eq!(rig.log()[0].retry_after_ms, Some(7_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_waits_are_those_of_the_formula() {
+    let rig = preset(|_| Reply::Full(&[]));
+    rig.chat(PATH).await;
+    let at: Vec<_> = rig.received().iter().map(|r| r.at).collect();
+    let waits: Vec<_> = at
+        .windows(2)
+        .map(|w| w[1].since(w[0]).as_millis())
+        .collect();
+    assert_eq!(waits[0], 1_000);
+    assert!((2_600..=3_400).contains(&waits[1]), "{waits:?}");
+    assert!((5_800..=8_200).contains(&waits[2]), "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_429_spills() {
+    for status in [400, 404, 500, 503] {
+        let rig = preset(move |_| Reply::Status(status));
+        let answer = rig.chat(PATH).await;
+        assert_eq!(answer.status, StatusCode::from_u16(status).unwrap());
+        assert_eq!(answer.header("x-gw-attempts"), format!("ptu-1:{status}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_error_does_not_spill_unless_the_policy_says_so() {
+    let decide = |backend: &str| match backend {
+        "ptu-1" => Reply::Fails(ErrorKind::ConnectionRefused),
+        _ => Reply::Status(200),
+    };
+    let answer = preset(decide).chat(PATH).await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("x-gw-attempts"), "ptu-1:refused");
+
+    let mut config = preset_config("manage-spikes-with-payg/retry");
+    let api = config.apis.get_mut("retry-with-payg").unwrap();
+    let on = &mut api.retry.as_mut().unwrap().on;
+    on.push(gateway_under_test::config::RetryOn::Transport);
+    let rig = Rig::new(config, move |request| decide(&request.backend));
+    let answer = rig.chat(PATH).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("x-gw-attempts"), "ptu-1:refused, payg-1:200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_the_whole_timeout_up_to_its_headers() {
+    let rig = preset(|_| Reply::Silent);
+    let answer = rig.chat(PATH).await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("x-gw-attempts"), "ptu-1:timeout");
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_mins(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_may_take_longer_than_the_timeout() {
+    let rig = preset(|_| Reply::Stream(Duration::from_mins(2), &["a", "b"]));
+    let answer = rig.chat(PATH).await;
+    assert_eq!(answer.text(), "ab");
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_mins(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_refusal_delays_the_retry_by_what_it_took() {
+    let rig = preset(|backend| match backend {
+        "ptu-1" => Reply::Late(Duration::from_secs(5), 429),
+        _ => Reply::Status(200),
+    });
+    rig.chat(PATH).await;
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_secs(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_another_backend_retries_stay_on_the_first() {
+    let config = api_config(
+        "balance = { single = \"ptu-1\" }\n\
+         retry = { on = [429, 503], count = 2, interval = \"500ms\", first_fast_retry = true }",
+    );
+    let rig = Rig::new(config, |_| Reply::Status(503));
+    let answer = rig.chat("/api/openai/x").await;
+    assert_eq!(
+        answer.header("x-gw-attempts"),
+        "ptu-1:503, ptu-1:503, ptu-1:503"
+    );
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_millis(500));
+}

@@ -1,0 +1,180 @@
+//! `aoai-gateway` as a process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use gateway_under_test::access_log::Entry;
+
+fn gateway() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aoai-gateway"));
+    command.env("NO_COLOR", "1");
+    command
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The transparent preset before a port where nobody listens, which is enough to be refused.
+fn transparent() -> Command {
+    let mut command = gateway();
+    command.args(["--preset=request-forwarding/transparent", "--port=0"]);
+    command.arg("--backend=payg-1=http://127.0.0.1:9");
+    command
+}
+
+/// Starts `command` and returns the address it says it listens on.
+fn start(mut command: Command) -> (Child, BufReader<ChildStdout>, String) {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let address = line
+        .trim_end()
+        .strip_prefix("listening on http://")
+        .unwrap();
+    (child, stdout, address.to_owned())
+}
+
+fn stop(child: &Child) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+}
+
+#[test]
+fn presets_are_listed_and_shown() {
+    let listed = gateway().args(["preset", "list"]).output().unwrap();
+    insta::assert_snapshot!(String::from_utf8(listed.stdout).unwrap(), @r"
+    load-balancing/simple
+    load-balancing/weighted
+    load-balancing/weighted-smooth
+    manage-spikes-with-payg/retry
+    request-forwarding/transparent
+    toolkit
+    ");
+    let shown = gateway()
+        .args(["preset", "show", "toolkit"])
+        .output()
+        .unwrap();
+    let toolkit = gateway_under_test::preset::text("toolkit").unwrap();
+    assert_eq!(shown.stdout, toolkit.as_bytes());
+    let unknown = gateway().args(["preset", "show", "x"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(1));
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = transparent()
+        .arg(format!("--port={port}"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a flag given twice is wrong usage"
+    );
+    let output = gateway()
+        .args(["--preset=request-forwarding/transparent"])
+        .args([
+            "--backend=payg-1=http://127.0.0.1:9",
+            &format!("--port={port}"),
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output).replace(&port.to_string(), "PORT");
+    insta::assert_snapshot!(message, @"error: port PORT of 127.0.0.1 is taken; choose another with --port");
+}
+
+#[test]
+fn a_wrong_file_is_refused_with_all_its_mistakes() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("gateway.toml"),
+        "seed = 1\nport = 4000\napis = 1\n",
+    )
+    .unwrap();
+    let output = gateway()
+        .current_dir(directory.path())
+        .args(["--config", "gateway.toml"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&output), @r"
+    error: unknown key `port`, expected one of `seed`, `subscriptions`, `backends`, `apis`
+     --> gateway.toml:2:1
+      |
+    2 | port = 4000
+      | ^^^^
+
+    error: expected a table of named entries
+     --> gateway.toml:3:8
+      |
+    3 | apis = 1
+      |        ^
+    ");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let output = gateway()
+        .args(["--config", "absent.toml"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(stderr(&output), @"error: cannot read `absent.toml`: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_stopped_gateway_has_written_every_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("access.jsonl");
+    let mut command = transparent();
+    command.arg("--access-log").arg(&path);
+    let (mut child, _stdout, address) = start(command);
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let request = "GET /forward/openai/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+    stop(&child);
+    assert!(child.wait().unwrap().success());
+    let text = std::fs::read_to_string(path).unwrap();
+    let read = |line| serde_json::from_str::<Entry>(line).unwrap().number;
+    let mut numbers: Vec<u64> = text.lines().map(read).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..20));
+}
+
+#[test]
+fn a_request_under_way_is_answered_before_the_gateway_stops() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = gateway();
+    command.args(["--preset=request-forwarding/transparent", "--port=0"]);
+    command.arg(format!(
+        "--backend=payg-1=http://{}",
+        backend.local_addr().unwrap()
+    ));
+    let (mut child, _stdout, address) = start(command);
+    let mut caller = TcpStream::connect(&address).unwrap();
+    let request =
+        "GET /forward/openai/x HTTP/1.1\r\nhost: x\r\napi-key: subscription-key-one\r\n\r\n";
+    caller.write_all(request.as_bytes()).unwrap();
+    let (mut upstream, _) = backend.accept().unwrap();
+    assert!(upstream.read(&mut [0; 1024]).unwrap() > 0);
+    stop(&child);
+    upstream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        .unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
+    assert!(child.wait().unwrap().success());
+}
