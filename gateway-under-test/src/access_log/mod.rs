@@ -73,8 +73,9 @@ impl AccessLog {
 
     /// How many requests are under way.
     pub fn open_count(&self) -> usize {
-        let entries = self.entries();
-        entries.iter().filter(|entry| entry.ended.is_none()).count()
+        let shared: Vec<Shared> = self.book().entries.iter().cloned().collect();
+        let is_open = |entry: &&Shared| lock(entry).ended.is_none();
+        shared.iter().filter(is_open).count()
     }
 
     /// Writes every entry that is closed from now on to `out`, one JSON object per line, in

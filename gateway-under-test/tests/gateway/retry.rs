@@ -1,12 +1,19 @@
 //! Spilling over: from the PTU to PAYG, when and how often.
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clock::Moment;
-use http::StatusCode;
+use axum::body::Body;
+use clock::{Clock, DEFAULT_ANCHOR, Moment};
+use futures::{StreamExt, stream};
+use gateway_under_test::Gateway;
+use http::{Request, Response, StatusCode};
+use tower::{ServiceExt, service_fn};
 
-use crate::support::{Reply, Rig, api_config, preset_config};
+use crate::support::{Reply, Rig, api_config, chat, preset_config};
 
 const PATH: &str = "/retry-with-payg/openai/deployments/gpt/chat/completions";
 
@@ -167,4 +174,32 @@ async fn without_another_backend_retries_stay_on_the_first() {
         "ptu-1:503, ptu-1:503, ptu-1:503"
     );
     assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_retried_is_read_to_its_end() {
+    let is_read = Arc::new(AtomicBool::new(false));
+    let seen = is_read.clone();
+    // Read to the end, the backend books a refusal; dropped, it would book a caller who left.
+    let backends = service_fn(move |request: Request<Body>| {
+        let is_read = is_read.clone();
+        let end = stream::once(async move {
+            is_read.store(true, Ordering::Relaxed);
+            "}"
+        });
+        let body = stream::iter(["{"]).chain(end).map(Ok::<_, Infallible>);
+        let is_ptu = request.uri().host() == Some("ptu-1");
+        let response = Response::builder().status(if is_ptu { 429 } else { 200 });
+        let body = if is_ptu {
+            Body::from_stream(body)
+        } else {
+            Body::empty()
+        };
+        async move { Ok::<_, Infallible>(response.body(body).unwrap()) }
+    });
+    let config = preset_config("manage-spikes-with-payg/retry");
+    let gateway = Gateway::new(config, Clock::paused(DEFAULT_ANCHOR), backends).unwrap();
+    let response = gateway.router().oneshot(chat(PATH)).await.unwrap();
+    assert_eq!(response.headers()["x-gw-attempts"], "ptu-1:429, payg-1:200");
+    assert!(seen.load(Ordering::Relaxed));
 }
