@@ -4,15 +4,21 @@
 //! policy: each needs what the ones before it found out, and a chain of boxed services would
 //! hide the order that matters most to read.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
+use tracing::debug;
 
 use crate::access_log::{Entry, OpenEntry};
+use crate::backend::Backend;
 use crate::draw::Draws;
-use crate::forward::{Failure, Outbound, Payload};
+use crate::forward::{Failure, Meter, Outbound, Payload};
 use crate::gateway::Gateway;
 use crate::headers::{
     CLIENT_REQUEST_ID, TRACEPARENT, X_APIM_BACKEND, X_GW_ATTEMPTS, X_GW_BACKEND, X_REQUEST_ID,
@@ -37,6 +43,7 @@ async fn serve(State(gateway): State<Gateway>, request: Request) -> Response {
     let table = gateway.table();
     let answer = answer(&gateway, &table, request, &entry).await;
     let mut response = answer.unwrap_or_else(|refusal| {
+        debug!(reason = refusal.reason(), "refused");
         entry.refused(&refusal);
         refusal.into_response()
     });
@@ -62,35 +69,44 @@ async fn answer(
     entry.routed(&api.name);
     entry.authenticated(table.subscriptions.authenticate(&parts.headers)?);
 
-    let request_id = parts.headers.get(X_REQUEST_ID);
-    let request_id = request_id.map(http::HeaderValue::as_bytes);
+    let request_id = parts.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
     let draws = Draws::new(table.seed, request_id, entry.number());
-    let meter = entry.request_meter().clone();
-    let payload = match api.retry {
-        Some(_) => {
-            let limit_bytes = api.max_replay_bytes;
-            Payload::replayed(body, &parts.headers, limit_bytes, meter.clone()).await?
-        }
-        None => Payload::once(body, meter.clone()),
-    };
-    let outbound = Outbound::new(parts, path, payload, meter);
+    let meter = entry.request_meter();
+    let payload = payload(api, body, &parts.headers, meter).await?;
+    let outbound = Outbound::new(parts, path, payload, meter.clone());
 
     let (outcome, backend) = retry::attempt(gateway, api, outbound, draws, entry).await;
     let mut response = outcome.map_err(|failure| no_answer(failure, draws))?;
     entry.answered_by(&backend.name);
-    let is_error = response.status().is_client_error() || response.status().is_server_error();
-    let headers = response.headers_mut();
-    headers.insert(X_GW_BACKEND, backend.header.clone());
-    if let Some(id) = &backend.apim_id
-        && names_apim_backend(api, is_error)
-    {
-        headers.insert(X_APIM_BACKEND, id.clone());
-    }
+    name_backend(api, backend, &mut response);
     Ok(response)
 }
 
-fn names_apim_backend(api: &Api, is_error: bool) -> bool {
-    api.sets_x_apim_backend && !(is_error && api.fails_on_error_status)
+/// The body for as many attempts as the API may make.
+async fn payload(
+    api: &Api,
+    body: Body,
+    headers: &HeaderMap,
+    meter: &Arc<Meter>,
+) -> Result<Payload, Refusal> {
+    match api.retry {
+        Some(_) => Payload::replayed(body, headers, api.max_replay_bytes, meter.clone()).await,
+        None => Ok(Payload::once(body, meter.clone())),
+    }
+}
+
+/// Tells the caller whose answer this is.
+fn name_backend(api: &Api, backend: &Backend, response: &mut Response) {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let headers = response.headers_mut();
+    headers.insert(X_GW_BACKEND, backend.header.clone());
+    if !api.sets_x_apim_backend || (is_error && api.fails_on_error_status) {
+        return;
+    }
+    if let Some(id) = &backend.apim_id {
+        headers.insert(X_APIM_BACKEND, id.clone());
+    }
 }
 
 fn no_answer(failure: Failure, draws: Draws) -> Refusal {

@@ -9,6 +9,7 @@ mod hop_by_hop;
 mod outbound;
 mod payload;
 
+use axum::body::Body;
 use clock::{Clock, Moment};
 use http::{Response, Version};
 use tower::ServiceExt;
@@ -19,7 +20,6 @@ pub(crate) use self::payload::{Meter, Payload};
 
 use crate::backend::Backend;
 use crate::upstream::Upstream;
-use axum::body::Body;
 
 /// Sends `outbound` to `backend` and awaits the response's headers, but not past `deadline`.
 ///

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::routing::any;
 use bytes::Bytes;
 use clock::Clock;
@@ -111,15 +112,35 @@ async fn a_request_that_was_written_is_never_sent_again_by_the_transport() {
 }
 
 #[tokio::test]
-async fn a_connection_the_backend_has_closed_is_replaced_unnoticed() {
-    let (backend, connections) =
-        raw_backend("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+async fn a_connection_the_backend_closes_is_not_used_again() {
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    let (backend, connections) = raw_backend(answer).await;
     let (_, address) = gateway(backend).await;
     for _ in 0..5 {
         let answer = exchange(address, &format!("{HEAD}connection: close\r\n\r\n")).await;
         assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
     }
     assert_eq!(connections.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_request() {
+    let backend = any(async |ConnectInfo(caller): ConnectInfo<SocketAddr>| caller.to_string());
+    let service = Router::new().fallback_service(backend);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = listener.local_addr().unwrap();
+    let service = service.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(axum::serve(listener, service).into_future());
+    let (_, address) = gateway(backend).await;
+    let mut callers = Vec::new();
+    for _ in 0..3 {
+        let answer = exchange(address, &format!("{HEAD}connection: close\r\n\r\n")).await;
+        callers.push(answer.rsplit("\r\n").next().unwrap().to_owned());
+    }
+    assert!(
+        callers.iter().all(|caller| *caller == callers[0]),
+        "{callers:?}"
+    );
 }
 
 /// Sends when it is dropped.
