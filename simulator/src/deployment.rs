@@ -102,6 +102,7 @@ impl Target {
         let Admission::Within {
             remaining_tokens,
             remaining_requests,
+            ..
         } = admission
         else {
             return;

@@ -101,7 +101,10 @@ impl Exchange {
         let now = self.received.shared.clock.now();
         let admission = target.gate().admit(target.limiter(), cost, now);
         let admission = admission.map_err(|refusal| Refusal::Limited(operation, refusal))?;
-        self.book(|entry| entry.tokens_charged = cost);
+        self.book(|entry| {
+            entry.tokens_charged = cost;
+            entry.admitted = Some(admission.at().unwrap_or(now));
+        });
         Ok(admission)
     }
 

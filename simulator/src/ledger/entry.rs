@@ -14,6 +14,10 @@ pub struct Entry {
     pub number: u64,
     /// When the request head had arrived.
     pub arrived: Moment,
+    /// When a limiter admitted and charged it, or would have; its windows count from this moment,
+    /// which on a busy machine is later than the arrival.
+    #[serde(default)]
+    pub admitted: Option<Moment>,
     /// When the first byte of the answer's body was handed to the server.
     pub first_byte: Option<Moment>,
     /// When the answer's body ended or was dropped; absent only while the request is open.

@@ -30,11 +30,23 @@ pub(crate) enum Admission {
     Unlimited,
     /// Within the limits, with this much left after it.
     Within {
+        /// When it was admitted: the windows count from here.
+        at: Moment,
         /// Tokens left in this minute.
         remaining_tokens: u64,
         /// Requests left in these ten seconds.
         remaining_requests: u64,
     },
+}
+
+impl Admission {
+    /// When a limiter admitted it, if there is one.
+    pub(crate) fn at(self) -> Option<Moment> {
+        match self {
+            Self::Unlimited => None,
+            Self::Within { at, .. } => Some(at),
+        }
+    }
 }
 
 /// A request must wait.

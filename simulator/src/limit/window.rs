@@ -78,6 +78,7 @@ impl Window {
         let total = self.total() + cost;
         self.admitted.push_back(Admitted { at: now, total });
         Ok(Admission::Within {
+            at: now,
             remaining_tokens: limits.tokens_per_minute - tokens,
             remaining_requests: limits.requests_per_ten_seconds - requests,
         })

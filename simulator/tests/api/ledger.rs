@@ -46,6 +46,7 @@ async fn an_answered_request_is_booked_in_full() {
     {
       "number": 0,
       "arrived": 100000,
+      "admitted": 100000,
       "first_byte": 780000,
       "ended": 780000,
       "method": "POST",

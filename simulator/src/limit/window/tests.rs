@@ -21,6 +21,7 @@ fn told(outcome: Result<Admission, Refusal>) -> Result<(u64, u64), (Reason, u64)
         Ok(Admission::Within {
             remaining_tokens,
             remaining_requests,
+            ..
         }) => Ok((remaining_tokens, remaining_requests)),
         Ok(Admission::Unlimited) => unreachable!("a window has limits"),
         Err(refusal) => Err((refusal.reason, refusal.wait.seconds())),
