@@ -41,6 +41,9 @@ pub struct Entry {
     pub refusal: Option<String>,
     /// The wait the response asks for, in milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// Which turn of its API's balance policy it got, from 0; `None` where that gives no turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u64>,
     /// Every attempt on a backend, in order.
     pub attempts: Vec<Attempt>,
     /// Bytes of the request's body read from the caller.

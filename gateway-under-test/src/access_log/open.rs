@@ -79,6 +79,11 @@ impl OpenEntry {
         self.entry().subscription = Some(subscription.to_owned());
     }
 
+    /// Notes which turn of its balance policy the request got, if that gives turns.
+    pub(crate) fn chosen(&self, turn: Option<u64>) {
+        self.entry().turn = turn;
+    }
+
     /// Notes that an attempt on `backend` begins.
     pub(crate) fn attempt_started(&self, backend: &str, now: Moment) {
         self.entry().attempts.push(Attempt {

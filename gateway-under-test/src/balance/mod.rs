@@ -34,6 +34,16 @@ enum Policy {
     SmoothWeighted(SmoothWeighted),
 }
 
+/// What a policy says of one request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Turn {
+    /// Position of the backend.
+    position: usize,
+    /// How many turns the policy gave before, where it gives turns: requests that are served side
+    /// by side are logged in order of arrival, and only this says in which order they chose.
+    number: Option<u64>,
+}
+
 impl Balancer {
     /// The balancer of the API `api`, or `None` if there is an error, which is added to `errors`:
     /// a backend that is not configured, none at all, or weights that leave nobody to serve.
@@ -74,15 +84,19 @@ impl Balancer {
         }
     }
 
-    /// The backend of the request that has these `draws`.
-    pub(crate) fn choose(&self, draws: Draws) -> &Arc<Backend> {
-        let position = match &self.policy {
-            Policy::Single => 0,
+    /// The backend of the request that has these `draws`, and the number of its turn.
+    pub(crate) fn choose(&self, draws: Draws) -> (&Arc<Backend>, Option<u64>) {
+        let without_turns = |position| Turn {
+            position,
+            number: None,
+        };
+        let turn = match &self.policy {
+            Policy::Single => without_turns(0),
             Policy::RoundRobin(policy) => policy.next(),
-            Policy::WeightedRandom(policy) => policy.draw(draws),
+            Policy::WeightedRandom(policy) => without_turns(policy.draw(draws)),
             Policy::SmoothWeighted(policy) => policy.next(),
         };
-        &self.backends[position]
+        (&self.backends[turn.position], turn.number)
     }
 }
 

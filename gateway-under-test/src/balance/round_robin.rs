@@ -4,28 +4,37 @@
 //! numbers of turns never differ by more than one. A counter that is read and then written, as
 //! the reference's cache entry, hands one turn to two requests now and then.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Turn;
 
 /// Turns among a fixed number of positions.
 #[derive(Debug)]
 pub(super) struct RoundRobin {
-    turns: AtomicUsize,
+    turns: AtomicU64,
     positions: usize,
+    first: usize,
 }
 
 impl RoundRobin {
     /// Turns among `positions`, at least one, of which `first` has the first.
     pub(super) fn new(positions: usize, first: usize) -> Self {
         Self {
-            turns: AtomicUsize::new(first),
+            turns: AtomicU64::new(0),
             positions,
+            first,
         }
     }
 
-    /// The position whose turn it is.
-    pub(super) fn next(&self) -> usize {
+    /// The next turn.
+    pub(super) fn next(&self) -> Turn {
         // Relaxed: only the counter itself is shared, nothing is ordered by it.
-        self.turns.fetch_add(1, Ordering::Relaxed) % self.positions
+        let number = self.turns.fetch_add(1, Ordering::Relaxed);
+        let within_cycle = usize::try_from(number % self.positions as u64).unwrap_or(0);
+        Turn {
+            position: (within_cycle + self.first) % self.positions,
+            number: Some(number),
+        }
     }
 }
 
@@ -38,7 +47,7 @@ mod tests {
     #[test]
     fn turns_alternate_from_the_first() {
         let turns = RoundRobin::new(2, 1);
-        let order: Vec<_> = (0..5).map(|_| turns.next()).collect();
+        let order: Vec<_> = (0..5).map(|_| turns.next().position).collect();
         assert_eq!(order, [1, 0, 1, 0, 1]);
     }
 
@@ -54,7 +63,7 @@ mod tests {
             let taken = std::thread::scope(|scope| {
                 let take = |&n: &usize| {
                     let turns = &turns;
-                    scope.spawn(move || (0..n).map(|_| turns.next()).collect::<Vec<_>>())
+                    scope.spawn(move || (0..n).map(|_| turns.next().position).collect::<Vec<_>>())
                 };
                 let threads: Vec<_> = takers.iter().map(take).collect();
                 threads.into_iter().flat_map(|t| t.join().unwrap()).collect::<Vec<_>>()

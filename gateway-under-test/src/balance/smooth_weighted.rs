@@ -9,6 +9,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::Turn;
+
 /// Turns in proportion to weights.
 #[derive(Debug)]
 pub(super) struct SmoothWeighted(Mutex<Turns>);
@@ -19,6 +21,7 @@ struct Turns {
     /// What each has gained and not yet paid; the sum is 0 between turns.
     credits: Vec<i64>,
     total: i64,
+    taken: u64,
 }
 
 impl SmoothWeighted {
@@ -32,19 +35,20 @@ impl SmoothWeighted {
                 weights,
                 credits,
                 total,
+                taken: 0,
             }))
         })
     }
 
-    /// The position whose turn it is.
-    pub(super) fn next(&self) -> usize {
+    /// The next turn.
+    pub(super) fn next(&self) -> Turn {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 }
 
 impl Turns {
     /// Of equals the first listed has the turn.
-    fn next(&mut self) -> usize {
+    fn next(&mut self) -> Turn {
         for (credit, weight) in self.credits.iter_mut().zip(&self.weights) {
             *credit += weight;
         }
@@ -54,7 +58,12 @@ impl Turns {
             .max_by_key(|&position| self.credits[position])
             .unwrap_or_default();
         self.credits[richest] -= self.total;
-        richest
+        let number = self.taken;
+        self.taken += 1;
+        Turn {
+            position: richest,
+            number: Some(number),
+        }
     }
 }
 
@@ -66,7 +75,7 @@ mod tests {
 
     fn turns(weights: &[u32], n: usize) -> Vec<usize> {
         let policy = SmoothWeighted::new(weights.to_vec()).unwrap();
-        (0..n).map(|_| policy.next()).collect()
+        (0..n).map(|_| policy.next().position).collect()
     }
 
     #[test]

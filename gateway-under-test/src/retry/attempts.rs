@@ -28,7 +28,8 @@ pub(crate) async fn attempt<'a>(
     entry: &OpenEntry,
 ) -> (Result<Response<Body>, Failure>, &'a Arc<Backend>) {
     let clock = gateway.clock();
-    let mut backend = api.balancer.choose(draws);
+    let (mut backend, turn) = api.balancer.choose(draws);
+    entry.chosen(turn);
     let mut made = 0;
     loop {
         let started = clock.now();
