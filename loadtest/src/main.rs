@@ -1,2 +1,3 @@
-//! stub
+//! `aoai-loadtest`: the command line comes with the modules that it drives.
+
 fn main() {}

@@ -1,0 +1,410 @@
+//! [`attack()`]: the driver on sockets, and the only module that imports goose.
+//!
+//! Goose is the pool of users and the HTTP client, and its own count of requests checks ours.
+//! Its load model, throttle, thresholds and latencies are not used: it knows users only, and
+//! times a request only up to the response headers. Each of its users therefore runs one long
+//! transaction: our loop.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clock::Clock;
+use futures::FutureExt;
+use goose::GooseAttack;
+use goose::client::GooseClientBuilder;
+use goose::config::GooseConfiguration;
+use goose::goose::{
+    GooseMethod, GooseRequest, GooseUser, Scenario, Transaction, TransactionFunction,
+};
+use goose::metrics::GooseMetrics;
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Url};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::stage::Stage;
+use super::user::{Role, cast};
+use super::{ClientEvidence, DriverError, Endpoint, Run};
+use crate::client::{Incoming, Outgoing, Template, Transport, socket_error};
+use crate::observation::TransportError;
+use crate::plan::Target;
+
+/// Goose's killswitch is one per process: a second attack would stop the first.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Real time between two looks at goose's killswitch, which cannot be awaited.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Plays a run on sockets, in this process, on any tokio runtime.
+///
+/// Goose handles Ctrl-C while it runs: the first ends the run early with partial evidence, the
+/// second exits the process. It writes a line to stdout, so nobody else should.
+///
+/// # Errors
+/// [`DriverError`] if a class calls somebody who has no URL or has a header that cannot be sent,
+/// or if goose refuses to run.
+pub async fn attack(run: Run) -> Result<ClientEvidence, DriverError> {
+    run.check_endpoints(|endpoint| matches!(endpoint, Endpoint::Url(_)))?;
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let stage = Arc::new(Stage::new(&run)?);
+    let cast = cast(&run.plan);
+    let users = u32::try_from(cast.len()).unwrap_or(u32::MAX);
+    let crew = Crew {
+        stage: stage.clone(),
+        roles: Mutex::new(cast.into()),
+        sockets: Sockets::new(&run, &stage)?,
+    };
+    let play = Box::pin(play(crew));
+    let (counted, mut evidence) = run.lead(&stage, users, play).await?;
+    evidence.rig.driver_requests = Some(counted);
+    Ok(evidence)
+}
+
+/// What goose's users share.
+struct Crew {
+    stage: Arc<Stage>,
+    /// The roles nobody plays yet.
+    roles: Mutex<VecDeque<Role>>,
+    sockets: Sockets,
+}
+
+/// Where requests go, and the client that sends them.
+struct Sockets {
+    client: Client,
+    /// One per class.
+    routes: Vec<Route>,
+    clock: Clock,
+}
+
+/// The URL that a class calls, parsed once.
+struct Route {
+    target: Target,
+    path_and_query: String,
+    url: Url,
+}
+
+/// A goose user as a transport.
+struct GooseTransport<'a> {
+    user: &'a mut GooseUser,
+    sockets: &'a Sockets,
+}
+
+/// Runs goose until all its users are done; returns how many requests it counted.
+async fn play(crew: Crew) -> Result<u64, DriverError> {
+    let users = crew.roles().len();
+    if users == 0 {
+        return Ok(0);
+    }
+    let stage = crew.stage.clone();
+    let _watch = AbortOnDropHandle::new(tokio::spawn(watch_killswitch(stage)));
+    let metrics = match prepare(crew, users) {
+        Ok(attack) => Box::pin(attack.execute()).await,
+        Err(error) => Err(error),
+    };
+    let metrics = metrics.map_err(|error| DriverError::Failed(error.to_string()))?;
+    Ok(requests(&metrics))
+}
+
+fn prepare(crew: Crew, users: usize) -> Result<GooseAttack, goose::GooseError> {
+    // Goose would make a client of its own, with all certificates, for each of its users.
+    let one_client = GooseClientBuilder::new().without_cookies();
+    // Requests take their name from the transaction: one row in goose's table.
+    let transaction =
+        Transaction::new(transaction(crew)).set_name_for_transaction_and_requests("request");
+    let scenario = Scenario::new("plan").register_transaction(transaction);
+    let attack = GooseAttack::initialize_with_config(configuration(users))?;
+    Ok(attack
+        .set_client_builder_without_cookies(one_client)?
+        .register_scenario(scenario))
+}
+
+/// Goose as quiet and as idle as it can be made: users at once, one iteration, counts only.
+fn configuration(users: usize) -> GooseConfiguration {
+    let mut configuration = GooseConfiguration::default();
+    // Required, and never used: every request names its whole URL.
+    configuration.host = Some("http://localhost".to_owned());
+    configuration.users = Some(users);
+    configuration.increase_rate = Some("100000".to_owned());
+    configuration.iterations = Some(1);
+    configuration.quiet = 2;
+    configuration.no_telnet = true;
+    configuration.no_print_metrics = true;
+    configuration.no_transaction_metrics = true;
+    configuration.no_scenario_metrics = true;
+    configuration.no_status_codes = true;
+    configuration.no_error_summary = true;
+    configuration
+}
+
+fn transaction(crew: Crew) -> TransactionFunction {
+    let crew = Arc::new(crew);
+    Arc::new(move |user| {
+        let crew = crew.clone();
+        Box::pin(async move {
+            let Some(role) = crew.roles().pop_front() else {
+                return Ok(());
+            };
+            user.client = crew.sockets.client.clone();
+            let mut transport = GooseTransport {
+                user,
+                sockets: &crew.sockets,
+            };
+            // Goose waits for ever for a user that panics.
+            let playing = AssertUnwindSafe(role.play(&crew.stage, &mut transport));
+            if playing.catch_unwind().await.is_err() {
+                crew.stage.user_broke_down();
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Cancels the run when goose was told to stop, by Ctrl-C.
+async fn watch_killswitch(stage: Arc<Stage>) {
+    while !goose::is_killswitch_triggered() {
+        stage.pause(LOOK).await;
+    }
+    stage.cancel.cancel();
+}
+
+fn requests(metrics: &GooseMetrics) -> u64 {
+    let requests = metrics.requests.values();
+    requests
+        .map(|counts| (counts.success_count + counts.fail_count) as u64)
+        .sum()
+}
+
+impl Crew {
+    fn roles(&self) -> std::sync::MutexGuard<'_, VecDeque<Role>> {
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sockets {
+    fn new(run: &Run, stage: &Stage) -> Result<Self, DriverError> {
+        let routes = stage.templates().iter().filter_map(|template| {
+            let base = match run.endpoints.of(template.target())? {
+                Endpoint::Url(url) => url.trim_end_matches('/'),
+                Endpoint::Service(_) => return None,
+            };
+            Some(Route::new(template, base))
+        });
+        Ok(Self {
+            client: client().map_err(|error| DriverError::Failed(error.to_string()))?,
+            routes: routes.collect::<Result<_, _>>()?,
+            clock: run.clock.clone(),
+        })
+    }
+
+    fn url(&self, outgoing: &Outgoing<'_>) -> Option<Url> {
+        let is_route = |route: &&Route| {
+            route.path_and_query == outgoing.path_and_query && route.target == *outgoing.target
+        };
+        Some(self.routes.iter().find(is_route)?.url.clone())
+    }
+}
+
+impl Route {
+    fn new(template: &Template, base: &str) -> Result<Self, DriverError> {
+        let url = format!("{base}{}", template.sent_path());
+        Ok(Self {
+            target: template.target().clone(),
+            path_and_query: template.sent_path().to_owned(),
+            url: Url::parse(&url)
+                .map_err(|error| DriverError::Failed(format!("`{url}` is no URL: {error}")))?,
+        })
+    }
+}
+
+/// The HTTP client of all users: sends exactly what it is told, once, and directly.
+///
+/// A proxy of the environment would stand between us and loopback; a redirect followed, a retry
+/// or an answer unpacked would hide what the gateway did.
+fn client() -> reqwest::Result<Client> {
+    Client::builder()
+        .no_proxy()
+        .no_gzip()
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(usize::MAX)
+        .build()
+}
+
+impl Transport for GooseTransport<'_> {
+    async fn send(&mut self, outgoing: Outgoing<'_>) -> Result<Incoming, TransportError> {
+        let Sockets { client, clock, .. } = self.sockets;
+        // As where nobody listens.
+        let url = self.sockets.url(&outgoing).ok_or(TransportError::Refused)?;
+        let mut request = reqwest::Request::new(outgoing.method, url);
+        *request.headers_mut() = outgoing.headers;
+        *request.body_mut() = Some(outgoing.body.into());
+        // The client must give up by itself: goose does not count a request that is dropped.
+        *request.timeout_mut() = clock.wall(outgoing.deadline.since(clock.now()));
+        let request = RequestBuilder::from_parts(client.clone(), request);
+        let request = GooseRequest::builder()
+            .method(GooseMethod::Post)
+            .set_request_builder(request)
+            .build();
+        let answer = self.user.request(request).await;
+        match answer {
+            Ok(answer) => answer
+                .response
+                .map(Incoming::from)
+                .map_err(|error| socket_error(&error)),
+            Err(error) => Err(TransportError::Other(error.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use clock::{DEFAULT_ANCHOR, Speed};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::driver::EventSink;
+    use crate::driver::support::{class, phase, plan, requests as requests_at, run, users};
+    use crate::observation::Outcome;
+    use crate::plan::{Class, Plan, Quantity};
+    use crate::progress::Event;
+
+    const BODY: &str = r#"{"choices":[{}],"usage":{"prompt_tokens":27,"completion_tokens":10}}"#;
+
+    /// Serves `router` on a free port until the tasks are dropped.
+    async fn serve(router: Router, servers: &mut JoinSet<()>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        address
+    }
+
+    fn fast() -> Clock {
+        Clock::real(Speed::try_from(20.0).unwrap(), DEFAULT_ANCHOR)
+    }
+
+    #[tokio::test]
+    async fn requests_are_counted_alike_by_goose_by_us_and_by_the_server() {
+        let served = Arc::new(AtomicU64::new(0));
+        let count = served.clone();
+        // Every third request is refused: goose may count it as failed, but must count it.
+        let router = Router::new().fallback(move || async move {
+            match count.fetch_add(1, Ordering::Relaxed) % 3 {
+                0 => (StatusCode::TOO_MANY_REQUESTS, "{}"),
+                _ => (StatusCode::OK, BODY),
+            }
+        });
+        let mut servers = JoinSet::new();
+        let url = format!("http://{}/", serve(router, &mut servers).await);
+        let plan = Plan {
+            phases: vec![
+                phase("open", 0.0, 2.0, requests_at(4, &[0.0, 0.5, 0.5, 1.0, 1.9])),
+                phase("closed", 2.0, 6.0, users(3)),
+            ],
+            ..plan()
+        };
+        let evidence = attack(run(plan, &fast(), Endpoint::Url(url)))
+            .await
+            .unwrap();
+        let seen = evidence.observations.len() as u64;
+        assert_eq!(evidence.rig.sent_open, 5);
+        assert_eq!(seen, 5 + evidence.rig.sent_closed);
+        assert_eq!(served.load(Ordering::Relaxed), seen);
+        assert_eq!(evidence.rig.driver_requests, Some(seen));
+        assert_eq!(evidence.rig.faults, [""; 0]);
+        let refused = Outcome::Status(429);
+        let refusals = evidence
+            .observations
+            .iter()
+            .filter(|seen| seen.outcome == refused);
+        assert_eq!(refusals.count() as u64, seen.div_ceil(3));
+    }
+
+    /// The one outcome of a request to `address` by a client that waits for one simulated second.
+    async fn outcome(address: SocketAddr) -> (Outcome, Option<u64>) {
+        let plan = Plan {
+            classes: vec![Class {
+                timeout: Duration::from_secs(1),
+                think_time_s: Quantity::Constant(10.0),
+                ..class("chat")
+            }],
+            phases: vec![phase("only", 0.0, 0.5, users(1))],
+            ..plan()
+        };
+        let endpoint = Endpoint::Url(format!("http://{address}"));
+        let evidence = attack(run(plan, &fast(), endpoint)).await.unwrap();
+        let outcome = evidence.observations[0].outcome.clone();
+        (outcome, evidence.rig.driver_requests)
+    }
+
+    #[tokio::test]
+    async fn failures_of_sockets_have_names_and_are_counted() {
+        let mut servers = JoinSet::new();
+        let silent = Router::new().fallback(std::future::pending::<()>);
+        let silent = serve(silent, &mut servers).await;
+        let timed_out = Outcome::TransportError(TransportError::TimedOut);
+        assert_eq!(outcome(silent).await, (timed_out, Some(1)));
+
+        let rude = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = rude.local_addr().unwrap();
+        servers.spawn(async move {
+            while let Ok((stream, _)) = rude.accept().await {
+                drop(stream);
+            }
+        });
+        let reset = Outcome::TransportError(TransportError::Reset);
+        assert_eq!(outcome(address).await, (reset, Some(1)));
+
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = gone.local_addr().unwrap();
+        drop(gone);
+        let refused = Outcome::TransportError(TransportError::Refused);
+        assert_eq!(outcome(address).await, (refused, Some(1)));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_attack_ends_soon_and_keeps_what_it_has() {
+        let mut servers = JoinSet::new();
+        let router = Router::new().fallback(|| async { BODY });
+        let url = format!("http://{}", serve(router, &mut servers).await);
+        let plan = Plan {
+            phases: vec![phase("only", 0.0, 1_000_000.0, users(2))],
+            ..plan()
+        };
+        let clock = fast();
+        let mut run = run(plan, &clock, Endpoint::Url(url));
+        let cancel = run.cancel.clone();
+        // Pulls the cord when the first answers are told.
+        run.events = EventSink::new(move |event| {
+            if matches!(event, Event::Second { .. }) {
+                cancel.cancel();
+            }
+        });
+        let evidence = attack(run).await.unwrap();
+        assert!(evidence.rig.cancelled);
+        assert_eq!(evidence.rig.sent_closed, evidence.observations.len() as u64);
+        assert!(evidence.rig.sent_closed >= 2);
+    }
+
+    #[test]
+    fn the_client_knows_no_proxy() {
+        // A client prints its proxies, the system's among them, if it has any.
+        let by_default = Client::builder().build().unwrap();
+        assert!(format!("{by_default:?}").contains("proxies"));
+        assert!(!format!("{:?}", client().unwrap()).contains("proxies"));
+    }
+
+    #[tokio::test]
+    async fn a_target_without_a_url_is_an_error() {
+        let here = Endpoint::Service(Router::new());
+        let error = attack(run(plan(), &fast(), here)).await.unwrap_err();
+        assert!(matches!(error, DriverError::MissingEndpoint { .. }));
+    }
+}

@@ -1,0 +1,134 @@
+//! [`Role`]: the loop that each user of a run plays, on any transport.
+
+use std::time::Duration;
+
+use super::queue::Queue;
+use super::recorder::Model;
+use super::stage::{Order, Stage};
+use crate::client::{Sizes, Transport};
+use crate::plan::{Activity, Arrival, Load, Plan, Ramp};
+use crate::workload::activity;
+
+/// Least simulated time from one request of a closed user to its next.
+///
+/// In virtual time an answer may take none, and a user who does not think would ask for ever at
+/// the same moment. On sockets every answer takes longer.
+const SHORTEST_ROUND: Duration = Duration::from_micros(10);
+
+/// What one user does in a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// User `number` of a class: asks, waits for the answer, thinks, and asks again.
+    Closed {
+        /// Index of the class.
+        class: usize,
+        /// Its number within the class, from 0.
+        number: u32,
+    },
+    /// Worker `number` of the open phases: sends what is due, whatever the answers do.
+    Open {
+        /// Its number, from 0.
+        number: u32,
+    },
+}
+
+/// Everybody whom a plan needs, in the order of classes.
+///
+/// A closed user keeps its role through all phases; its class has as many as its highest ramp.
+/// The workers of open phases are shared by them.
+pub(super) fn cast(plan: &Plan) -> Vec<Role> {
+    let ramps = |class: usize| {
+        plan.phases
+            .iter()
+            .filter_map(move |phase| match &phase.load {
+                Load::Closed(ramps) => ramps.get(class),
+                Load::Open { .. } | Load::Idle => None,
+            })
+    };
+    let closed = (0..plan.classes.len()).flat_map(|class| {
+        let peak = ramps(class).map(Ramp::peak).max().unwrap_or(0);
+        (0..peak).map(move |number| Role::Closed { class, number })
+    });
+    let workers = plan.phases.iter().filter_map(|phase| match &phase.load {
+        Load::Open { workers, arrivals } => {
+            // More workers than requests would never have anything to do.
+            let requests = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
+            Some((*workers).min(requests))
+        }
+        Load::Closed(_) | Load::Idle => None,
+    });
+    let open = (0..workers.max().unwrap_or(0)).map(|number| Role::Open { number });
+    closed.chain(open).collect()
+}
+
+impl Role {
+    /// Plays the role until the plan is over for it.
+    pub(super) async fn play(self, stage: &Stage, transport: &mut impl Transport) {
+        stage.user_is_ready();
+        // No phase opens before the plan's zero is known.
+        if !stage.phase_opens(0).await {
+            return;
+        }
+        match self {
+            Self::Closed { class, number } => closed(stage, transport, class, number).await,
+            Self::Open { number } => open(stage, transport, number).await,
+        }
+    }
+}
+
+async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, number: u32) {
+    let end = stage.plan.end();
+    let mut goes_on = true;
+    while goes_on {
+        let now = stage.now();
+        goes_on = match activity(&stage.plan, class, number, now) {
+            Activity::Over => return,
+            Activity::Idle { until } => stage.reaches(until).await,
+            Activity::Active { phase } if !stage.is_open(phase) => stage.phase_opens(phase).await,
+            Activity::Active { phase } => {
+                let ordinal = stage.next_ordinal(class);
+                let order = Order {
+                    model: Model::Closed,
+                    phase,
+                    class,
+                    ordinal,
+                    sizes: Sizes::default(),
+                    worker: number,
+                    planned: stage.on_clock(now),
+                };
+                let ended = stage.in_plan(stage.perform(order, transport).await);
+                let thought = (ended + stage.think_time(class, ordinal)).max(now + SHORTEST_ROUND);
+                // Nobody waits for a thought that outlasts the run.
+                stage.reaches(thought.min(end)).await
+            }
+        };
+    }
+}
+
+async fn open(stage: &Stage, transport: &mut impl Transport, number: u32) {
+    for queue in stage.queues().iter().filter(|queue| number < queue.workers) {
+        // Taken in order of time, so a free worker always waits for the next request that is due.
+        while let Some((arrival, ordinal)) = queue.next() {
+            if !stage.reaches(arrival.at).await || !stage.phase_opens(queue.phase).await {
+                return;
+            }
+            let order = order(stage, queue, &arrival, ordinal, number);
+            stage.perform(order, transport).await;
+        }
+    }
+}
+
+fn order(stage: &Stage, queue: &Queue, arrival: &Arrival, ordinal: u64, worker: u32) -> Order {
+    Order {
+        model: Model::Open,
+        phase: queue.phase,
+        class: arrival.class,
+        ordinal,
+        sizes: Sizes {
+            prompt_tokens: arrival.prompt_tokens,
+            max_tokens: arrival.max_tokens,
+        },
+        worker,
+        planned: stage.on_clock(arrival.at),
+    }
+}

@@ -1,0 +1,94 @@
+//! The language, printed: for `schema`, the docs and whoever writes a gate.
+
+use std::fmt::Write as _;
+
+use super::label::Label;
+use super::metric::{Kind, METRICS};
+
+/// The forms of a sentence, each by an example.
+pub(super) const FORMS: &[(&str, &str)] = &[
+    (
+        "requests{status=429} == 0",
+        "a count; also `!=`, `<`, `<=`, `>`, `>=`",
+    ),
+    (
+        "attempts{backend=ptu-1} in 95..100",
+        "a range, both ends included",
+    ),
+    (
+        "requests{backend=a} - requests{backend=b} in -1..1",
+        "`+ - * /` and parentheses, on either side",
+    ),
+    (
+        "requests{phase=spike[60s..], class!=low, status=200|429} <= 5",
+        "part of a phase, exclusion, alternatives",
+    ),
+    (
+        "share of backend=ptu-1 in requests >= 98 %",
+        "an exact share",
+    ),
+    (
+        "random share of backend=a in requests in 62 %..71 %",
+        "a drawn share: fails when its Wilson interval (α = 1e-6) and the range are disjoint",
+    ),
+    (
+        "fit of backend to a=5, b=3 in requests > 0.001",
+        "the p-value of the χ² test against weights",
+    ),
+    (
+        "p99 of latency < 20ms wall",
+        "a statistic of durations: `pN of` (nearest rank), `mean of`, `min of`, `max of`; `wall` means real time",
+    ),
+    (
+        "max in 60s of tokens_charged{backend=ptu-1} <= 100_000",
+        "the fullest of all windows `[t, t + 60s)`; `min in` the emptiest inside the phase",
+    ),
+    (
+        "most backend=a among 20 consecutive requests <= 12 and fewest … >= 8",
+        "consecutive by the gateway's log; `…` repeats the term before",
+    ),
+    (
+        "longest run of status=429 in requests <= 3",
+        "an unbroken run",
+    ),
+    (
+        "order of backend in requests is (a b)* a?",
+        "the whole sequence; patterns know `. ( ) | * + ? {n} {n,m}` and `name:status`",
+    ),
+    (
+        "each requests{status=429} has attempts [ptu-1:429 payg-1:429{3}]",
+        "the attempts of each selected request",
+    ),
+    ("off: the reason", "turned off"),
+];
+
+/// The forms of a sentence, every metric with its labels, and every label, as Markdown.
+pub fn reference() -> String {
+    let mut text = String::from("| sentence | meaning |\n|---|---|\n");
+    for (sentence, meaning) in FORMS {
+        let cells = [sentence, meaning].map(|cell| cell.replace('|', "\\|"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| `{}` | {} |", cells[0], cells[1]);
+    }
+    text.push_str("\n| metric | counts or measures | labels |\n|---|---|---|\n");
+    for row in METRICS {
+        let labels: Vec<_> = row.labels().into_iter().map(Label::name).collect();
+        let kind = match row.kind {
+            Kind::Count | Kind::Sum => "",
+            Kind::Duration => " (a duration: needs `p50 of`, `max of`, …)",
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {}{kind} | {} |",
+            row.name,
+            row.meaning,
+            labels.join(", ")
+        );
+    }
+    text.push_str("\n| label | values |\n|---|---|\n");
+    for label in Label::ALL {
+        let meaning = label.meaning().replace('|', "\\|");
+        let _ = writeln!(text, "| `{}` | {meaning} |", label.name());
+    }
+    text
+}

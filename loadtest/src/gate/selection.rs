@@ -1,0 +1,367 @@
+//! Selections: a metric, and the labels that its records must have.
+//!
+//! Here the words of a sentence meet the names of the plan. A name that does not exist is noted
+//! and reading goes on, so that all of them are reported at once.
+
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use super::SentenceError;
+use super::label::Label;
+use super::lexer::TokenKind;
+use super::metric::{METRICS, Metric, Origin, Records};
+use super::parser::{Parsed, Parser, duration};
+use super::sentence::{Filter, FilterValue, PhaseSlice, Selection};
+use super::suggest::{one_of, unknown};
+
+const OPERATIONS: [&str; 3] = ["chat_completions", "completions", "embeddings"];
+const ERRORS: [&str; 6] = ["refused", "reset", "cut", "timed_out", "other", "none"];
+
+impl Selection {
+    /// The kinds of records that it is computed from.
+    pub fn records(&self) -> Vec<Records> {
+        let row = self.metric.row();
+        if self.by.is_empty() || row.by.is_empty() {
+            return match self.metric {
+                Metric::Refusals => vec![Records::Gateway, Records::Ledgers],
+                _ => vec![row.records],
+            };
+        }
+        let mut kinds = vec![];
+        for origin in &self.by {
+            let kind = match origin {
+                Origin::Client => Records::Requests,
+                Origin::Gateway => Records::Gateway,
+                Origin::Simulator(_) => Records::Ledgers,
+            };
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        kinds
+    }
+
+    /// Labels that all its records have.
+    fn labels(&self) -> Vec<Label> {
+        let kinds = self.records();
+        let has = |label: &Label| match label {
+            Label::By => !self.metric.row().by.is_empty(),
+            label => kinds.iter().all(|kind| kind.has(*label)),
+        };
+        Label::ALL.into_iter().filter(has).collect()
+    }
+}
+
+impl Parser<'_> {
+    /// `METRIC{label=value, …}`
+    pub(super) fn selection(&mut self) -> Parsed<Selection> {
+        let mut selection = Selection {
+            metric: self.metric()?,
+            by: vec![],
+            phases: vec![],
+            filters: vec![],
+        };
+        if !self.eat_symbol("{") {
+            return Ok(selection);
+        }
+        if self.eat_ellipsis() {
+            let before = self.selection_before()?;
+            let metric = selection.metric;
+            selection = Selection { metric, ..before };
+            self.symbol("}")?;
+            for filter in &selection.filters {
+                self.check_label(filter.label, &selection);
+            }
+            return Ok(selection);
+        }
+        let mut written = vec![];
+        while !self.eat_symbol("}") {
+            let place = self.here();
+            let label = self.label()?;
+            self.label_of(label, &mut selection)?;
+            written.push((label, place));
+            if !self.eat_symbol(",") {
+                self.symbol("}")?;
+                break;
+            }
+        }
+        for (label, place) in written {
+            self.check_label_at(label, &selection, place);
+        }
+        Ok(selection)
+    }
+
+    fn metric(&mut self) -> Parsed<Metric> {
+        if self.kind() != TokenKind::Word {
+            return Err(self.expected("a metric"));
+        }
+        let Some(metric) = Metric::named(self.slice()) else {
+            let known: Vec<_> = METRICS.iter().map(|row| row.name).collect();
+            return Err(unknown("metric", self.slice(), &known, self.here()));
+        };
+        self.advance();
+        Ok(metric)
+    }
+
+    /// The name of a label.
+    pub(super) fn label(&mut self) -> Parsed<Label> {
+        if self.kind() != TokenKind::Word {
+            return Err(self.expected("a label"));
+        }
+        let Some(label) = Label::named(self.slice()) else {
+            let known = Label::ALL.map(Label::name);
+            return Err(unknown("label", self.slice(), &known, self.here()));
+        };
+        self.advance();
+        Ok(label)
+    }
+
+    fn label_of(&mut self, label: Label, selection: &mut Selection) -> Parsed<()> {
+        match label {
+            Label::By => self.by(selection),
+            Label::Phase => self.phases(selection),
+            _ => {
+                let filter = self.filter(label)?;
+                selection.filters.push(filter);
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes an error if `selection`'s records do not have `label`, which was just read.
+    pub(super) fn check_label(&mut self, label: Label, selection: &Selection) {
+        let place = self.last();
+        self.check_label_at(label, selection, place);
+    }
+
+    fn check_label_at(&mut self, label: Label, selection: &Selection, place: Range<usize>) {
+        let labels = selection.labels();
+        if labels.contains(&label) {
+            return;
+        }
+        let known: Vec<_> = labels.iter().map(|l| format!("`{}`", l.name())).collect();
+        let message = format!(
+            "`{}` has no label `{}`, expected {}",
+            selection.metric.row().name,
+            label.name(),
+            one_of(&known)
+        );
+        self.report(SentenceError::new(place, message));
+    }
+
+    fn by(&mut self, selection: &mut Selection) -> Parsed<()> {
+        self.symbol("=")?;
+        let row = selection.metric.row();
+        let mut known: Vec<&str> = vec![];
+        known.extend(row.is_known_to_clients().then_some("client"));
+        known.extend(self.names.has_gateway.then_some("gateway"));
+        known.extend(self.names.simulators.iter().map(String::as_str));
+        loop {
+            let name = self.name()?;
+            if !row.by.is_empty() && !known.contains(&name.as_str()) {
+                self.report(unknown("source", &name, &known, self.last()));
+            }
+            selection.by.push(match name.as_str() {
+                "client" => Origin::Client,
+                "gateway" => Origin::Gateway,
+                _ => Origin::Simulator(name),
+            });
+            if !self.eat_symbol("|") {
+                return Ok(());
+            }
+        }
+    }
+
+    fn phases(&mut self, selection: &mut Selection) -> Parsed<()> {
+        let is_excluding = self.sign()?;
+        let start = self.here().start;
+        let mut slices = vec![];
+        loop {
+            slices.push(self.phase_slice(selection.metric)?);
+            if !self.eat_symbol("|") {
+                break;
+            }
+        }
+        let place = start..self.last_end();
+        if !is_excluding {
+            selection.phases.extend(slices);
+            return Ok(());
+        }
+        if slices.iter().any(|s| s.from.is_some() || s.to.is_some()) {
+            return Err(SentenceError::new(
+                place,
+                "only whole phases can be excluded",
+            ));
+        }
+        let is_excluded = |name: &str| slices.iter().any(|slice| slice.phase == name);
+        let others = self.names.phases.iter().map(|(name, _)| name);
+        let others = others
+            .filter(|name| !is_excluded(name))
+            .map(|name| whole_phase(name));
+        selection.phases.extend(others);
+        if selection.phases.is_empty() {
+            return Err(SentenceError::new(place, "no other phase is left"));
+        }
+        Ok(())
+    }
+
+    fn phase_slice(&mut self, metric: Metric) -> Parsed<PhaseSlice> {
+        let phase = self.name()?;
+        let place = self.last();
+        let length = self.names.phases.iter().find(|(name, _)| *name == phase);
+        let length = length.map(|(_, length)| *length);
+        if length.is_none() {
+            let known: Vec<_> = self
+                .names
+                .phases
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let error = unknown("phase", &phase, &known, place);
+            self.report(error);
+        }
+        let start = self.here().start;
+        if !self.eat_symbol("[") {
+            return Ok(whole_phase(&phase));
+        }
+        let from = self.slice_end();
+        self.symbol("..")?;
+        let to = self.slice_end();
+        self.symbol("]")?;
+        let slice = PhaseSlice { phase, from, to };
+        let place = start..self.last_end();
+        if metric.row().records == Records::Gaps {
+            let message = "gaps between tokens are kept per phase, not per moment";
+            self.report(SentenceError::new(place, message));
+        } else if let Some(message) = length.and_then(|length| misplaced(&slice, length)) {
+            self.report(SentenceError::new(place, message));
+        }
+        Ok(slice)
+    }
+
+    fn slice_end(&mut self) -> Option<Duration> {
+        let TokenKind::Micros(micros) = self.kind() else {
+            return None;
+        };
+        self.advance();
+        Some(duration(micros))
+    }
+
+    /// `=` or `!=`: whether values are excluded.
+    fn sign(&mut self) -> Parsed<bool> {
+        if self.eat_symbol("!=") {
+            return Ok(true);
+        }
+        // `==` is a slip that cannot mean anything else.
+        if self.eat_symbol("=") || self.eat_symbol("==") {
+            return Ok(false);
+        }
+        Err(self.expected("`=` or `!=`"))
+    }
+
+    /// `=a|b` or `!=a|b` after the name of a label.
+    pub(super) fn filter(&mut self, label: Label) -> Parsed<Filter> {
+        let is_excluding = self.sign()?;
+        let mut values = vec![self.label_value(label)?];
+        while self.eat_symbol("|") {
+            values.push(self.label_value(label)?);
+        }
+        Ok(Filter {
+            label,
+            is_excluding,
+            values,
+        })
+    }
+
+    /// A value that `label` can have.
+    pub(super) fn label_value(&mut self, label: Label) -> Parsed<FilterValue> {
+        let names = self.names;
+        let simulators = names.simulators.iter().map(String::as_str);
+        let (kind, known): (&str, Vec<&str>) = match label {
+            Label::Status => return self.number(100..=599, "a status from 100 to 599"),
+            Label::Ordinal | Label::Attempts => return self.number(0..=u64::MAX, "a whole number"),
+            Label::Streamed | Label::Aborted => return self.flag(),
+            Label::Subscription | Label::Reason => return Ok(FilterValue::Word(self.name()?)),
+            Label::Phase => return Err(self.expected("a label other than `phase`")),
+            Label::By => return Err(self.expected("a label other than `by`")),
+            Label::Class => ("class", names.classes.iter().map(String::as_str).collect()),
+            Label::Deployment => {
+                let known = names.deployments.iter().map(String::as_str);
+                ("deployment", known.collect())
+            }
+            Label::Backend => ("backend", simulators.chain(["none"]).collect()),
+            Label::RefusedBy => {
+                let gateway = names.has_gateway.then_some("gateway");
+                let known = gateway.into_iter().chain(simulators).chain(["none"]);
+                ("party", known.collect())
+            }
+            Label::Operation => ("operation", OPERATIONS.to_vec()),
+            Label::Error => ("transport error", ERRORS.to_vec()),
+        };
+        self.known(kind, &known)
+    }
+
+    fn known(&mut self, kind: &str, known: &[&str]) -> Parsed<FilterValue> {
+        let name = self.name()?;
+        if !known.contains(&name.as_str()) {
+            self.report(unknown(kind, &name, known, self.last()));
+        }
+        Ok(match name.as_str() {
+            "none" => FilterValue::None,
+            _ => FilterValue::Word(name),
+        })
+    }
+
+    fn number(&mut self, legal: RangeInclusive<u64>, what: &str) -> Parsed<FilterValue> {
+        let number = self.slice().parse().ok().filter(|n| legal.contains(n));
+        let Some(number) = number else {
+            return Err(self.expected(what));
+        };
+        self.advance();
+        Ok(FilterValue::Number(number))
+    }
+
+    fn flag(&mut self) -> Parsed<FilterValue> {
+        let is_true = self.eat_word("true");
+        if is_true || self.eat_word("false") {
+            return Ok(FilterValue::Flag(is_true));
+        }
+        Err(self.expected("`true` or `false`"))
+    }
+
+    /// A name as written; one that looks like a number or a duration is a name too.
+    fn name(&mut self) -> Parsed<String> {
+        let is_name = matches!(
+            self.kind(),
+            TokenKind::Word | TokenKind::Number(_) | TokenKind::Micros(_)
+        );
+        if !is_name {
+            return Err(self.expected("a name"));
+        }
+        let name = self.slice().to_owned();
+        self.advance();
+        Ok(name)
+    }
+}
+
+fn whole_phase(name: &str) -> PhaseSlice {
+    PhaseSlice {
+        phase: name.to_owned(),
+        from: None,
+        to: None,
+    }
+}
+
+/// Why `slice` is no part of a phase of this length.
+fn misplaced(slice: &PhaseSlice, length: Duration) -> Option<String> {
+    let from = slice.from.unwrap_or_default();
+    let to = slice.to.unwrap_or(length);
+    let length_text = clock::Span::new(length);
+    if from >= length || to > length {
+        let phase = &slice.phase;
+        return Some(format!(
+            "the slice lies outside `{phase}`, which is {length_text} long"
+        ));
+    }
+    (from >= to).then(|| "the slice ends before it starts".to_owned())
+}

@@ -1,0 +1,146 @@
+//! [`Class`]: a kind of client, and the requests it sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Quantity;
+
+/// A kind of client: all its users send requests drawn from the same description.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent claim about the class's requests, named as one"
+)]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// Its name in the scenario.
+    pub name: Arc<str>,
+    /// The operation it calls.
+    pub operation: Operation,
+    /// Whom it calls.
+    pub target: Target,
+    /// Which URL shape it uses.
+    pub api: Api,
+    /// The deployment it names: in the path (Azure, dated) or as `model` in the body.
+    pub deployment: String,
+    /// The prompt of each request.
+    pub prompt: Prompt,
+    /// `max_tokens` of each request, or none to leave it out.
+    pub max_tokens: Option<Quantity>,
+    /// Whether answers are streamed.
+    pub streams: bool,
+    /// Whether a stream asks for the usage chunk.
+    pub includes_usage: bool,
+    /// Whether embeddings are asked for as base64, the SDKs' default, instead of floats.
+    pub base64_embeddings: bool,
+    /// Headers added to every request, in order.
+    pub headers: Vec<(String, String)>,
+    /// The credential it presents, or none.
+    pub credential: Option<Credential>,
+    /// Name of the subscription whose key that is, if one.
+    pub subscription: Option<String>,
+    /// Pause of a closed-model user between an answer and the next request, in seconds.
+    pub think_time_s: Quantity,
+    /// How long it waits for a complete answer, simulated.
+    pub timeout: Duration,
+    /// Whether generated prompts start with words that encode the request's number.
+    pub marks_prompts: bool,
+}
+
+/// The operation a class calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Operation {
+    /// `chat/completions`
+    ChatCompletions,
+    /// `completions`
+    Completions,
+    /// `embeddings`
+    Embeddings,
+}
+
+/// Whom a class calls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// The gateway, at its API's path prefix: `/round-robin-simple` or empty.
+    Gateway {
+        /// The prefix, without a slash at its end.
+        prefix: String,
+    },
+    /// The simulator of this name, directly.
+    Simulator(String),
+}
+
+/// URL shapes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Api {
+    /// `/openai/deployments/{deployment}/{operation}?api-version=…`
+    AzureDated {
+        /// The `api-version`, or none to leave it out (a wrong request on purpose).
+        api_version: Option<String>,
+    },
+    /// `/openai/v1/{operation}`
+    AzureV1,
+    /// `/v1/{operation}`
+    OpenAi,
+}
+
+/// A credential: one header and its value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Credential {
+    /// Header name, lower case: `api-key`, `ocp-apim-subscription-key` or `authorization`.
+    pub header: String,
+    /// Header value; `Bearer …` for `authorization`.
+    pub value: String,
+}
+
+/// Where prompts come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prompt {
+    /// Always this text.
+    Text(String),
+    /// Generated words that are exactly so many tokens of content.
+    Tokens(Quantity),
+    /// Generated text of exactly so many characters.
+    Characters(Quantity),
+}
+
+impl Operation {
+    /// Its path after the deployment, or after `/v1/`.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat/completions",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+        }
+    }
+
+    /// Its name in scenario files, ledgers and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat_completions",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+        }
+    }
+}
+
+impl Class {
+    /// Path and query below the gateway's prefix, as a backend must see them.
+    pub fn path_and_query(&self) -> String {
+        let operation = self.operation.path();
+        match &self.api {
+            Api::AzureDated {
+                api_version: Some(version),
+            } => {
+                format!(
+                    "/openai/deployments/{}/{operation}?api-version={version}",
+                    self.deployment
+                )
+            }
+            Api::AzureDated { api_version: None } => {
+                format!("/openai/deployments/{}/{operation}", self.deployment)
+            }
+            Api::AzureV1 => format!("/openai/v1/{operation}"),
+            Api::OpenAi => format!("/v1/{operation}"),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Plan`]: what will run, resolved and validated.
+//!
+//! A scenario file says what its author wrote ([`scenario`](crate::scenario)); the plan says what
+//! will happen: every preset, `like` and variant applied, every name looked up, every time and
+//! every number of users fixed. Drivers and judge read the plan and never the file.
+
+mod class;
+mod load;
+mod quantity;
+
+pub use self::class::{Api, Class, Credential, Operation, Prompt, Target};
+pub use self::load::{Activity, Arrival, Load, Phase, Ramp, TimedAction};
+pub use self::quantity::{Draw, Quantity};
+
+use std::collections::BTreeMap;
+
+use clock::{Moment, Speed, Timestamp};
+
+use crate::gate::Gate;
+use crate::topology::{GatewayPlan, SimulatorConfig};
+
+/// One experiment, ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// `folder/file` without the extension, and `#variant` for a variant: `prioritization/cycle#tracking`.
+    pub name: String,
+    /// The question, in the author's words.
+    pub about: String,
+    /// Where the experiment comes from.
+    pub source: String,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Simulated seconds per real second on sockets.
+    pub speed: Speed,
+    /// The date of simulated zero; none means the driver's default.
+    pub starts_at: Option<Timestamp>,
+    /// The simulators by name.
+    pub simulators: BTreeMap<String, SimulatorConfig>,
+    /// The gateway between, or none where clients go straight to a simulator.
+    pub gateway: Option<GatewayPlan>,
+    /// The client classes, in the order of the file.
+    pub classes: Vec<Class>,
+    /// The phases in order; each starts when the one before ends.
+    pub phases: Vec<Phase>,
+    /// Actions in order of time.
+    pub actions: Vec<TimedAction>,
+    /// What the books allow.
+    pub books: BooksPlan,
+    /// The gates, in the order of the file.
+    pub gates: Vec<Gate>,
+    /// What has to have happened, in the order of the file.
+    pub must_observe: Vec<Gate>,
+    /// `--set path=value` as given, in order; part of the report.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// What the books allow in this scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BooksPlan {
+    /// Statuses that clients may see.
+    pub allowed_statuses: Vec<u16>,
+    /// Checks that the scenario opted out of, by id (`books.transport`), with its reason.
+    pub opted_out: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// The moment at which the last phase ends; answers may still be in flight then.
+    pub fn end(&self) -> Moment {
+        self.phases.last().map_or(Moment::ZERO, |phase| phase.end)
+    }
+
+    /// The class called `name`.
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.classes.iter().find(|class| *class.name == *name)
+    }
+
+    /// Requests that the open phases schedule.
+    pub fn planned_open(&self) -> u64 {
+        self.phases.iter().map(|phase| phase.load.scheduled()).sum()
+    }
+
+    /// The phase that holds `moment`, if the plan has not ended.
+    pub fn phase_at(&self, moment: Moment) -> Option<&Phase> {
+        self.phases
+            .iter()
+            .find(|phase| phase.start <= moment && moment < phase.end)
+    }
+
+    /// Name of the run's folder under `--out`: `/` stays, `#` becomes a folder.
+    pub fn folder(&self) -> String {
+        self.name.replace('#', "/")
+    }
+}

@@ -1,0 +1,127 @@
+//! [`Actor`]: does a plan's timed actions on the running rig.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use gateway_under_test::{Gateway, GatewayConfig};
+use simulator::Control;
+
+use super::remote::RemoteSimulator;
+use crate::driver::Act;
+use crate::plan::TimedAction;
+
+/// How a simulator is changed while it runs.
+#[derive(Debug)]
+pub(super) enum Handle {
+    /// In this process.
+    Local(Control),
+    /// Elsewhere, through its admin API.
+    Remote(RemoteSimulator),
+}
+
+/// Changes simulators and gateway of one rig.
+#[derive(Debug)]
+pub(super) struct Actor {
+    simulators: BTreeMap<String, Handle>,
+    gateway: Option<(Gateway, Mutex<GatewayConfig>)>,
+}
+
+impl From<Control> for Handle {
+    fn from(control: Control) -> Self {
+        Self::Local(control)
+    }
+}
+
+impl Actor {
+    /// Acts on these; the gateway comes with the configuration that it runs.
+    pub(super) fn new(
+        simulators: BTreeMap<String, Handle>,
+        gateway: Option<(Gateway, GatewayConfig)>,
+    ) -> Self {
+        Self {
+            simulators,
+            gateway: gateway.map(|(gateway, config)| (gateway, Mutex::new(config))),
+        }
+    }
+
+    async fn change_simulator(&self, name: &str, patch: &serde_json::Value) -> Result<(), String> {
+        match self.simulators.get(name) {
+            Some(Handle::Local(control)) => {
+                control.patch(patch).map_err(|errors| sentence(&errors))
+            }
+            Some(Handle::Remote(remote)) => remote
+                .patch(patch)
+                .await
+                .map_err(|error| format!("{error:#}")),
+            None => Err(format!("there is no simulator `{name}`")),
+        }
+    }
+
+    fn change_gateway(&self, patch: &serde_json::Value) -> Result<(), String> {
+        let Some((gateway, running)) = &self.gateway else {
+            return Err(
+                "the gateway is not ours: its configuration cannot be changed while it runs"
+                    .to_owned(),
+            );
+        };
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut document = serde_json::to_value(&*running).map_err(|error| error.to_string())?;
+        merge(&mut document, patch);
+        let config: GatewayConfig =
+            serde_json::from_value(document).map_err(|error| error.to_string())?;
+        gateway
+            .reload(config.clone())
+            .map_err(|errors| sentence(&errors))?;
+        *running = config;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Act for Actor {
+    async fn act(&self, action: &TimedAction) -> Result<(), String> {
+        let failed = |error: String| format!("the action `{}` failed: {error}", action.name);
+        for (name, patch) in &action.simulators {
+            self.change_simulator(name, patch).await.map_err(failed)?;
+        }
+        match &action.gateway {
+            Some(patch) => self.change_gateway(patch).map_err(failed),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All mistakes of a configuration in one sentence.
+pub(super) fn sentence<E: std::fmt::Display>(errors: &[E]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// JSON merge patch, as RFC 7396 has it.
+pub(super) fn merge(document: &mut serde_json::Value, patch: &serde_json::Value) {
+    let serde_json::Value::Object(changes) = patch else {
+        *document = patch.clone();
+        return;
+    };
+    if !document.is_object() {
+        *document = serde_json::Value::Object(serde_json::Map::new());
+    }
+    if let Some(object) = document.as_object_mut() {
+        for (key, change) in changes {
+            if change.is_null() {
+                object.remove(key);
+            } else {
+                merge(
+                    object
+                        .entry(key.as_str())
+                        .or_insert(serde_json::Value::Null),
+                    change,
+                );
+            }
+        }
+    }
+}
