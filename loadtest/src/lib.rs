@@ -37,6 +37,7 @@ pub mod client;
 pub mod driver;
 pub mod evidence;
 pub mod gate;
+pub mod judge;
 pub mod observation;
 pub mod plan;
 pub mod progress;

@@ -1,0 +1,227 @@
+//! What each label says of each kind of record.
+
+use super::ClassFacts;
+use super::case::{Case, Place, Record};
+use super::join::Owner;
+use crate::gate::{Filter, FilterValue, Label};
+use crate::observation::{Observation, Outcome, TransportError};
+
+/// What a label of a record says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Found<'a> {
+    Word(&'a str),
+    Number(u64),
+    Flag(bool),
+    Nothing,
+}
+
+impl<'a> From<Option<&'a str>> for Found<'a> {
+    fn from(word: Option<&'a str>) -> Self {
+        word.map_or(Self::Nothing, Self::Word)
+    }
+}
+
+impl std::fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Nothing => f.write_str("none"),
+        }
+    }
+}
+
+impl Found<'_> {
+    /// Whether `filter` wants what the label says, or does not exclude it.
+    pub(crate) fn passes(self, filter: &Filter) -> bool {
+        filter.values.iter().any(|value| self.is(value)) != filter.is_excluding
+    }
+
+    /// Whether the label says `value`.
+    pub(crate) fn is(self, value: &FilterValue) -> bool {
+        match (self, value) {
+            (Self::Word(found), FilterValue::Word(wanted)) => found == wanted,
+            (Self::Number(found), FilterValue::Number(wanted)) => found == *wanted,
+            (Self::Flag(found), FilterValue::Flag(wanted)) => found == *wanted,
+            (Self::Nothing, FilterValue::None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    /// Whether a label of `record` has, or has not, the values of `filter`.
+    pub(crate) fn matches(&self, record: &Record, filter: &Filter) -> bool {
+        self.label(record, filter.label).passes(filter)
+    }
+
+    /// The client attempt that `record` belongs to.
+    pub(super) fn observation_of(&self, record: &Record) -> Option<&'a Observation> {
+        let observation = |owner: Owner| match owner {
+            Owner::Request { observation, .. } => Some(&self.evidence.observations[observation]),
+            Owner::Nobody | Owner::AnotherRun => None,
+        };
+        match &record.place {
+            Place::Request(index) => Some(self.result(self.request(*index))),
+            Place::ClientAttempt(index) => Some(&self.evidence.observations[*index]),
+            Place::Gateway(index) => observation(self.joined.gateway[*index]),
+            Place::Ledger(name, index) => observation(self.joined.ledgers[name][*index]),
+        }
+    }
+
+    /// The client class that `record` belongs to.
+    pub(crate) fn class_of(&self, record: &Record) -> Option<&'a ClassFacts> {
+        self.facts.class(&self.observation_of(record)?.class)
+    }
+
+    /// How many attempts its request had before the one of `record`.
+    pub(super) fn ordinal(&self, record: &Record) -> Option<usize> {
+        match &record.place {
+            Place::ClientAttempt(index) => {
+                usize::try_from(self.evidence.observations[*index].attempt).ok()
+            }
+            Place::Ledger(name, entry) => {
+                let attempts = &self.request(record.request?).attempts;
+                attempts
+                    .iter()
+                    .position(|a| a.simulator == *name && a.entry == *entry)
+            }
+            Place::Request(_) | Place::Gateway(_) => None,
+        }
+    }
+
+    /// What `label` says of `record`.
+    pub(crate) fn label<'s>(&'s self, record: &'s Record, label: Label) -> Found<'s> {
+        let number = |n: Option<usize>| n.map_or(Found::Nothing, |n| Found::Number(n as u64));
+        match label {
+            Label::Phase => self.observation_of(record).map(|o| &*o.phase).into(),
+            Label::Class => self.class_of(record).map(|class| &*class.name).into(),
+            Label::Subscription => self.subscription(record).into(),
+            Label::Status => self
+                .status(record)
+                .map_or(Found::Nothing, |status| Found::Number(status.into())),
+            Label::Backend => self.backend(record).into(),
+            Label::Deployment => self.deployment(record).into(),
+            Label::Operation => self.operation(record).into(),
+            Label::Reason => self.reason(record).into(),
+            Label::RefusedBy => self.refused_by(record).into(),
+            Label::Ordinal => number(self.ordinal(record)),
+            Label::Attempts => number(record.request.map(|r| self.request(r).attempts.len())),
+            Label::Streamed => Found::Flag(self.streamed(record)),
+            Label::Aborted => Found::Flag(self.aborted(record)),
+            Label::Error => self.observation_of(record).and_then(transport_error).into(),
+            // Answered by `selection.by`, before records are looked at.
+            Label::By => Found::Nothing,
+        }
+    }
+
+    /// The status that `record` says.
+    pub(crate) fn status(&self, record: &Record) -> Option<u16> {
+        match &record.place {
+            Place::Request(_) | Place::ClientAttempt(_) => self.observation_of(record)?.status(),
+            Place::Gateway(index) => Some(self.log()[*index].status),
+            Place::Ledger(name, index) => Some(self.ledger_entry(name, *index).status),
+        }
+    }
+
+    fn backend<'s>(&'s self, record: &'s Record) -> Option<&'s str> {
+        match &record.place {
+            Place::Request(index) => self.request(*index).backend.as_deref(),
+            Place::ClientAttempt(_) => None,
+            Place::Gateway(index) => self.log()[*index].backend.as_deref(),
+            Place::Ledger(name, _) => Some(name),
+        }
+    }
+
+    fn subscription(&self, record: &Record) -> Option<&'a str> {
+        let logged = match &record.place {
+            Place::Gateway(index) => self.log()[*index].subscription.as_deref(),
+            Place::Request(_) | Place::ClientAttempt(_) | Place::Ledger(..) => None,
+        };
+        logged.or_else(|| self.class_of(record)?.subscription.as_deref())
+    }
+
+    fn deployment(&self, record: &Record) -> Option<&'a str> {
+        let booked = match &record.place {
+            Place::Gateway(index) => self.log()[*index].deployment.as_deref(),
+            Place::Ledger(name, index) => self.ledger_entry(name, *index).deployment.as_deref(),
+            Place::Request(_) | Place::ClientAttempt(_) => None,
+        };
+        booked.or_else(|| Some(self.class_of(record)?.deployment.as_str()))
+    }
+
+    fn operation(&self, record: &Record) -> Option<&'a str> {
+        let booked = match &record.place {
+            Place::Gateway(index) => self.log()[*index].operation.as_deref(),
+            Place::Ledger(name, index) => self.ledger_entry(name, *index).operation.as_deref(),
+            Place::Request(_) | Place::ClientAttempt(_) => None,
+        };
+        booked.or_else(|| Some(self.class_of(record)?.operation.as_str()))
+    }
+
+    fn reason(&self, record: &Record) -> Option<&'a str> {
+        match &record.place {
+            Place::Request(index) => {
+                let request = self.request(*index);
+                let logged = request.gateway.last().map(|entry| &self.log()[*entry]);
+                let by_gateway = logged.and_then(|entry| entry.refusal.as_deref());
+                by_gateway.or_else(|| self.serving(request)?.refusal.as_deref())
+            }
+            Place::ClientAttempt(_) => None,
+            Place::Gateway(index) => self.log()[*index].refusal.as_deref(),
+            Place::Ledger(name, index) => self.ledger_entry(name, *index).refusal.as_deref(),
+        }
+    }
+
+    /// Who gave a 4xx answer: a simulator, or the gateway if no simulator did.
+    fn refused_by<'s>(&'s self, record: &'s Record) -> Option<&'s str> {
+        let status = self.status(record)?;
+        if !(400..500).contains(&status) {
+            return None;
+        }
+        let has_refused = match &record.place {
+            Place::Gateway(index) => self.log()[*index].refusal.is_some(),
+            Place::Request(_) | Place::ClientAttempt(_) | Place::Ledger(..) => false,
+        };
+        let backend = self.backend(record).filter(|_| !has_refused);
+        let is_direct = self
+            .class_of(record)
+            .is_some_and(|class| class.direct.is_some());
+        backend.or((!is_direct).then_some("gateway"))
+    }
+
+    fn streamed(&self, record: &Record) -> bool {
+        match &record.place {
+            Place::Gateway(index) => self.log()[*index].streamed,
+            Place::Ledger(name, index) => self.ledger_entry(name, *index).streamed,
+            Place::Request(_) | Place::ClientAttempt(_) => {
+                self.observation_of(record).is_some_and(|o| o.streamed)
+            }
+        }
+    }
+
+    fn aborted(&self, record: &Record) -> bool {
+        match &record.place {
+            Place::Gateway(index) => self.log()[*index].aborted_by_client,
+            Place::Ledger(name, index) => self.ledger_entry(name, *index).aborted_by_client,
+            Place::Request(_) | Place::ClientAttempt(_) => {
+                self.observation_of(record).is_some_and(|o| o.aborted)
+            }
+        }
+    }
+}
+
+/// The word for how the transport failed.
+fn transport_error(observation: &Observation) -> Option<&'static str> {
+    match &observation.outcome {
+        Outcome::Status(_) => None,
+        Outcome::TransportError(error) => Some(match error {
+            TransportError::Refused => "refused",
+            TransportError::Reset => "reset",
+            TransportError::Cut { .. } => "cut",
+            TransportError::TimedOut => "timed_out",
+            TransportError::Other(_) => "other",
+        }),
+    }
+}

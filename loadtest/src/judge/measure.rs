@@ -1,0 +1,137 @@
+//! What each record adds to a metric: the one place beside the metric table to add a metric.
+
+use clock::Moment;
+
+use super::case::{Case, Place};
+use super::join::JoinedRequest;
+use crate::gate::Metric;
+use crate::observation::Observation;
+
+impl Case<'_> {
+    /// What the record at `place` adds to `metric`: 1 or 0 of a count, tokens, microseconds.
+    ///
+    /// None where there is nothing to measure: no first token, no backend that served.
+    pub(super) fn measure(
+        &self,
+        metric: Metric,
+        place: &Place,
+        request: Option<usize>,
+    ) -> Option<f64> {
+        match place {
+            Place::Request(index) => self.of_request(metric, self.request(*index)),
+            Place::ClientAttempt(_) => Some(1.0),
+            Place::Gateway(index) => match metric {
+                Metric::Refusals => self.log()[*index].refusal.as_ref().map(|_| 1.0),
+                _ => Some(1.0),
+            },
+            Place::Ledger(name, index) => self.of_ledger(metric, name, *index, request),
+        }
+    }
+
+    fn of_request(&self, metric: Metric, request: &JoinedRequest) -> Option<f64> {
+        let result = self.result(request);
+        match metric {
+            Metric::ChangedRequests => self.changed_request(request),
+            Metric::ChangedAnswers => self.changed_answer(request),
+            Metric::PromptTokens => tokens(result.prompt_tokens?),
+            Metric::CompletionTokens => tokens(result.completion_tokens?),
+            Metric::TokensYielded => tokens(result.content_events),
+            Metric::Latency => span(result.planned, result.ended),
+            Metric::ServiceTime => span(result.sent, result.ended),
+            Metric::TimeToHeaders => span(result.sent, result.headers_at?),
+            Metric::TimeToFirstToken => span(result.planned, result.first_token_at?),
+            Metric::EndToEnd => span(result.planned, result.last_token_at?),
+            Metric::Lag => span(result.planned, result.sent),
+            Metric::RetryAfter => tokens(result.retry_after_ms?).map(|ms| ms * 1_000.0),
+            Metric::Requests
+            | Metric::ClientAttempts
+            | Metric::GatewayRequests
+            | Metric::Attempts
+            | Metric::Refusals
+            | Metric::ChangedPaths
+            | Metric::LeakedCredentials
+            | Metric::TokensCharged
+            | Metric::TokensEstimated
+            | Metric::InterTokenGap => Some(1.0),
+        }
+    }
+
+    fn of_ledger(
+        &self,
+        metric: Metric,
+        simulator: &str,
+        index: usize,
+        request: Option<usize>,
+    ) -> Option<f64> {
+        let entry = self.ledger_entry(simulator, index);
+        match metric {
+            Metric::Refusals => (entry.status == 429 && entry.refusal.is_some()).then_some(1.0),
+            Metric::TokensCharged => tokens(entry.tokens_charged),
+            Metric::TokensEstimated => tokens(entry.tokens_estimated),
+            Metric::PromptTokens => tokens(entry.prompt_tokens),
+            Metric::CompletionTokens => tokens(entry.completion_tokens),
+            Metric::TokensYielded => tokens(entry.tokens_yielded),
+            Metric::ChangedPaths => {
+                let expected = &self.result(self.request(request?)).expected_path_and_query;
+                Some(claim(entry.path_and_query != *expected))
+            }
+            Metric::LeakedCredentials => {
+                let class = request.and_then(|request| {
+                    self.facts.class(&self.result(self.request(request)).class)
+                });
+                let is_direct = class.is_some_and(|class| class.direct.is_some());
+                let is_leak = entry
+                    .credential_hashes
+                    .iter()
+                    .any(|hash| self.is_client_key(hash));
+                (!is_direct).then(|| claim(is_leak))
+            }
+            _ => Some(1.0),
+        }
+    }
+
+    /// Whether a key with this hash is one that clients present to the gateway.
+    fn is_client_key(&self, hash: &str) -> bool {
+        let mut classes = self
+            .facts
+            .classes
+            .iter()
+            .filter(|class| class.direct.is_none());
+        classes.any(|class| class.credential_hash.as_deref() == Some(hash))
+    }
+
+    /// Whether any simulator got another body than its client attempt sent.
+    fn changed_request(&self, request: &JoinedRequest) -> Option<f64> {
+        let mut attempts = request.attempts.iter();
+        let is_changed = attempts.any(|attempt| {
+            let sent = &self.evidence.observations[attempt.observation].request_hash;
+            self.booked(attempt).request_hash != *sent
+        });
+        (!request.attempts.is_empty()).then(|| claim(is_changed))
+    }
+
+    fn changed_answer(&self, request: &JoinedRequest) -> Option<f64> {
+        let sent = self.serving(request)?.response_hash.as_ref()?;
+        let received: &Observation = self.result(request);
+        Some(claim(received.response_hash.as_ref()? != sent))
+    }
+}
+
+fn claim(is_true: bool) -> f64 {
+    f64::from(u8::from(is_true))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "fewer than 2^53 tokens or milliseconds"
+)]
+#[expect(clippy::unnecessary_wraps, reason = "reads as an arm of `measure`")]
+fn tokens(number: u64) -> Option<f64> {
+    Some(number as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 microseconds")]
+#[expect(clippy::unnecessary_wraps, reason = "reads as an arm of `measure`")]
+fn span(from: Moment, to: Moment) -> Option<f64> {
+    Some(to.since(from).as_micros() as f64)
+}

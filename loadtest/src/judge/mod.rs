@@ -1,0 +1,130 @@
+//! The judge: a pure function from evidence to a verdict.
+//!
+//! [`judge`] matches the records of clients, gateway and simulators ([`join`]), decides whether
+//! the rig itself can be believed, closes the books, and evaluates every gate. It reads no clock
+//! and draws nothing, so the verdict on a saved run is computed again, equal to the letter, from
+//! its files; [`explain`] does so for one gate and shows the records behind each number.
+//!
+//! What it knows of the plan is [`Facts`], small enough to be part of a report.
+
+mod books;
+mod case;
+mod clause;
+mod consecutive;
+mod explain;
+mod facts;
+mod fit;
+mod gates;
+pub mod join;
+mod label;
+mod measure;
+mod pattern;
+mod rig;
+mod sequence;
+mod sources;
+#[cfg(test)]
+mod support;
+mod term;
+#[cfg(test)]
+mod tests;
+mod window;
+mod windows;
+mod words;
+
+pub use self::books::book_ids;
+pub use self::facts::{BooksFacts, ClassFacts, Facts, InvalidFacts, PhaseFacts};
+
+use serde::{Deserialize, Serialize};
+
+use self::case::Case;
+use crate::evidence::Evidence;
+use crate::gate::Gate;
+use crate::plan::Plan;
+use crate::verdict::{GateResult, Outcome, State, Verdict};
+
+/// How the run was run, as far as a judgement depends on it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct JudgeContext {
+    /// Simulated seconds per real second; none in virtual time, where nothing takes real time.
+    pub speed: Option<f64>,
+}
+
+/// Judges a run of `plan` by the evidence that it left.
+pub fn judge(plan: &Plan, evidence: &Evidence, context: JudgeContext) -> Verdict {
+    judge_facts(&Facts::of(plan), evidence, context)
+}
+
+/// The same from what a report keeps of the plan.
+pub fn judge_facts(facts: &Facts, evidence: &Evidence, context: JudgeContext) -> Verdict {
+    let case = Case::new(facts, evidence, context);
+    let mut invalid = case.rig_faults();
+    let mut judge_all = |gates: &[Gate]| -> Vec<GateResult> {
+        let judgements = gates.iter().map(|gate| case.judge_gate(gate));
+        let results = judgements.map(|judgement| {
+            invalid.extend(judgement.invalid);
+            judgement.result
+        });
+        results.collect()
+    };
+    let gates = judge_all(&facts.gates);
+    let must_observe = judge_all(&facts.must_observe);
+    let books = books::close(&case);
+    if is_nothing_judged(&gates, &must_observe, &books) {
+        invalid.push("Nothing was judged: no gate's evidence is given.".to_owned());
+    }
+    let results = || gates.iter().chain(&must_observe).chain(&books);
+    let outcome = if evidence.rig.cancelled {
+        Outcome::Cancelled
+    } else if !invalid.is_empty() {
+        Outcome::Invalid
+    } else if results().any(|result| result.state.is_failure()) {
+        Outcome::Fail
+    } else {
+        Outcome::Pass
+    };
+    Verdict {
+        outcome,
+        invalid: if outcome == Outcome::Invalid {
+            invalid
+        } else {
+            vec![]
+        },
+        gates,
+        must_observe,
+        books,
+        join: case.joined.summary,
+    }
+}
+
+/// Whether no gate was judged; of a scenario without gates, no book.
+///
+/// Books that close around gates that nobody could judge would look like a pass.
+fn is_nothing_judged(
+    gates: &[GateResult],
+    must_observe: &[GateResult],
+    books: &[GateResult],
+) -> bool {
+    let is_judged = |result: &GateResult| matches!(result.state, State::Passed | State::Failed);
+    let is_off = |result: &GateResult| matches!(result.state, State::Off(_));
+    let mut declared = gates
+        .iter()
+        .chain(must_observe)
+        .filter(|result| !is_off(result))
+        .peekable();
+    if declared.peek().is_some() {
+        return !declared.any(is_judged);
+    }
+    !books.iter().any(is_judged)
+}
+
+/// From which records the gate `id` was computed, as text; none if there is no such gate.
+pub fn explain(
+    facts: &Facts,
+    evidence: &Evidence,
+    context: JudgeContext,
+    id: &str,
+) -> Option<String> {
+    let mut gates = facts.gates.iter().chain(&facts.must_observe);
+    let gate = gates.find(|gate| gate.id == id)?;
+    Some(Case::new(facts, evidence, context).explain(gate))
+}

@@ -1,0 +1,109 @@
+//! Which evidence a clause needs, and why it may be missing.
+//!
+//! Somebody else's gateway keeps no log that we can read, and a remote simulator may hide its
+//! ledger. A gate that needs what is not there is not judged: neither passed nor failed.
+
+use super::case::{Case, reads_ledger};
+use crate::evidence::Source;
+use crate::gate::{Assertion, Clause, Kind, Label, Metric, Origin, Records, Selection, Term};
+
+impl Case<'_> {
+    /// Why `clause` cannot be judged, if evidence is missing.
+    pub(super) fn missing_for(&self, clause: &Clause) -> Option<String> {
+        match &clause.assertion {
+            Assertion::Compare(comparison) => {
+                let mut terms = comparison.terms().into_iter();
+                terms.find_map(|term| self.missing_for_term(term))
+            }
+            Assertion::Order { label, within, .. } => self
+                .missing_for_selection(within, Some(*label))
+                .or_else(|| self.missing_for_order(within)),
+            Assertion::Each { of, .. } => self
+                .missing_for_selection(of, None)
+                .or_else(|| self.missing_ledger(None)),
+        }
+    }
+
+    fn missing_for_term(&self, term: &Term) -> Option<String> {
+        let (label, needs_order) = match term {
+            Term::Total(_) | Term::Statistic(..) | Term::Window { .. } => (None, false),
+            Term::Share { matching, .. } => (Some(matching.label), false),
+            Term::Fit { label, .. } => (Some(*label), false),
+            Term::Among { matching, .. } | Term::LongestRun { matching, .. } => {
+                (Some(matching.label), true)
+            }
+        };
+        let selection = term.selection();
+        let missing = self.missing_for_selection(selection, label);
+        missing.or_else(|| {
+            let order = needs_order.then(|| self.missing_for_order(selection));
+            order.flatten()
+        })
+    }
+
+    /// What `selection` needs, and a label that is asked of its records.
+    fn missing_for_selection(&self, selection: &Selection, label: Option<Label>) -> Option<String> {
+        let filters = selection.filters.iter().map(|filter| filter.label);
+        let labels: Vec<Label> = filters.chain(label).collect();
+        let kinds = selection.records();
+        let by_kind = kinds.iter().find_map(|kind| match kind {
+            Records::Gateway => self.missing_gateway(selection),
+            Records::Ledgers => self.missing_ledger(Some(selection)),
+            Records::Requests => self.missing_for_requests(selection.metric, &labels),
+            Records::ClientAttempts | Records::Gaps => None,
+        });
+        let counts_attempts = labels.contains(&Label::Attempts);
+        by_kind.or_else(|| counts_attempts.then(|| self.missing_ledger(None)).flatten())
+    }
+
+    fn missing_for_requests(&self, metric: Metric, labels: &[Label]) -> Option<String> {
+        let is_compared = matches!(metric, Metric::ChangedRequests | Metric::ChangedAnswers);
+        let is_served =
+            |label: &Label| matches!(label, Label::Backend | Label::RefusedBy | Label::Reason);
+        if is_compared || labels.iter().any(is_served) {
+            let log = labels.contains(&Label::Reason).then(|| self.missing_log());
+            return self.missing_ledger(None).or(log.flatten());
+        }
+        None
+    }
+
+    fn missing_gateway(&self, selection: &Selection) -> Option<String> {
+        let is_chosen = selection.by.contains(&Origin::Gateway);
+        if is_chosen && selection.metric.row().kind == Kind::Sum {
+            return Some("the gateway keeps no count of tokens".to_owned());
+        }
+        self.missing_log()
+    }
+
+    /// Why there is no access log, where a gateway stands between.
+    pub(super) fn missing_log(&self) -> Option<String> {
+        match &self.evidence.gateway {
+            Source::Missing(reason) if self.facts.has_gateway => {
+                Some(format!("no access log of the gateway: {reason}"))
+            }
+            Source::Missing(_) | Source::Given(_) => None,
+        }
+    }
+
+    /// Why a ledger that `selection` reads is missing; of all ledgers without a selection.
+    pub(super) fn missing_ledger(&self, selection: Option<&Selection>) -> Option<String> {
+        let simulators = self.facts.simulators.iter();
+        let mut read = simulators.filter(|name| selection.is_none_or(|s| reads_ledger(s, name)));
+        read.find_map(|name| match self.evidence.ledgers.get(name) {
+            Some(Source::Given(_)) => None,
+            Some(Source::Missing(reason)) => Some(format!("no ledger of {name}: {reason}")),
+            None => Some(format!("no ledger of {name}")),
+        })
+    }
+
+    /// Consecutive requests have an order only if somebody behind the clients numbered them.
+    fn missing_for_order(&self, selection: &Selection) -> Option<String> {
+        if selection.metric.row().records != Records::Requests {
+            return None;
+        }
+        if self.evidence.gateway.given().is_some() {
+            return None;
+        }
+        self.missing_ledger(None)
+    }
+}

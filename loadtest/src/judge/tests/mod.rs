@@ -1,0 +1,8 @@
+//! The judge against runs written down by hand.
+
+mod books;
+mod gates;
+mod join;
+mod pattern;
+mod rig;
+mod statistics;
