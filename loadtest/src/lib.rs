@@ -41,6 +41,7 @@ pub mod judge;
 pub mod observation;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod topology;
 pub mod verdict;
 pub mod workload;
