@@ -42,6 +42,7 @@ pub mod observation;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod scenario;
 pub mod topology;
 pub mod verdict;
 pub mod workload;

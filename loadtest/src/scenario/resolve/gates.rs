@@ -1,0 +1,125 @@
+//! `[gates]` and `[must_observe]`: sentences, parsed against the plan's names.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::Resolver;
+use super::clients::Clients;
+use super::phases::Phases;
+use super::rig::Rig;
+use crate::gate::{self, Gate, Names, SentenceError};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::hints;
+use crate::scenario::source::{Table, Value};
+
+/// A sentence as it is written.
+const EXAMPLE: &str = "RR-1 = \"requests{status!=200} == 0\"";
+
+impl Resolver<'_, '_> {
+    /// The gates and what has to be observed, in the order of the file.
+    pub(super) fn gates(
+        &mut self,
+        phases: &Phases,
+        clients: &Clients,
+        rig: &Rig<'_>,
+    ) -> (Vec<Gate>, Vec<Gate>) {
+        let names = Names {
+            phases: phases.written.clone(),
+            classes: clients.written.clone(),
+            simulators: rig.names.clone(),
+            deployments: rig.deployments.iter().cloned().collect(),
+            has_gateway: rig.has_gateway,
+        };
+        self.required_section(
+            "gates",
+            "what has to hold",
+            &format!("[gates] with {EXAMPLE}"),
+        );
+        let is_named = !names.phases.is_empty() && !names.classes.is_empty();
+        if !is_named || names.simulators.is_empty() {
+            // A section that sentences speak of is missing; it was said, and they cannot be read.
+            return (Vec::new(), Vec::new());
+        }
+        let gates = self.sentences("gates", &names);
+        (gates, self.sentences("must_observe", &names))
+    }
+
+    fn sentences(&mut self, section: &str, names: &Names) -> Vec<Gate> {
+        let mut gates = Vec::new();
+        for (key, value) in self.section(section) {
+            let id = key.get_ref().as_ref();
+            let Some(text) = self.sentence(id, &value) else {
+                continue;
+            };
+            match gate::parse(id, &text, names) {
+                Ok(gate) => gates.push(gate),
+                Err(_) if hints::strayed(id).is_some() => {
+                    let strayed = format!("`{id}` is no gate, but a key of the whole file");
+                    self.note(Diagnostic::at(key.span(), strayed).maybe_help(hints::strayed(id)));
+                }
+                Err(errors) => self
+                    .diagnostics
+                    .extend(errors.into_iter().map(|e| placed(e, &value, &text))),
+            }
+        }
+        gates
+    }
+
+    fn sentence(&mut self, id: &str, value: &Value<'_>) -> Option<String> {
+        if let DeValue::String(text) = value.get_ref() {
+            return Some(text.to_string());
+        }
+        let found = hints::kind_of(value.get_ref());
+        let message = format!("expected a sentence in quotes for `{id}`, found {found}");
+        let diagnostic = Diagnostic::at(value.span(), message);
+        let help = hints::strayed(id).unwrap_or_else(|| EXAMPLE.replace("RR-1", id));
+        self.note(diagnostic.help(help));
+        None
+    }
+}
+
+/// What is wrong with the gate `id` of `document`, at its place.
+pub(in crate::scenario) fn refused_gate(
+    document: &Table<'_>,
+    id: &str,
+    error: &SentenceError,
+) -> Diagnostic {
+    let sections = ["gates", "must_observe"].into_iter();
+    let mut found = sections.filter_map(|section| document.get(section)?.get_ref().get(id));
+    match found.next() {
+        Some(value) => placed(
+            error.clone(),
+            value,
+            value.get_ref().as_str().unwrap_or_default(),
+        ),
+        None => Diagnostic::of_file(format!("{id}: {}", error.message)),
+    }
+}
+
+/// The mistake at its place in the file: inside the quotes, where the sentence is written plainly.
+fn placed(error: SentenceError, value: &Value<'_>, text: &str) -> Diagnostic {
+    let span = within(value, text, &error.range);
+    // Next to what was probably meant, the list of everything that exists is noise.
+    let is_slip = error
+        .help
+        .as_ref()
+        .is_some_and(|help| help.starts_with("did you mean"));
+    let message = match error.message.split_once(", expected ") {
+        Some((slip, _)) if is_slip => slip.to_owned(),
+        _ => error.message,
+    };
+    Diagnostic::at(span, message).maybe_help(error.help)
+}
+
+fn within(value: &Spanned<DeValue<'_>>, text: &str, range: &Range<usize>) -> Range<usize> {
+    let span = value.span();
+    // A sentence with escapes is longer in the file than in memory: point at all of it.
+    let is_plain = span.len() == text.len() + 2;
+    if is_plain {
+        span.start + 1 + range.start..span.start + 1 + range.end
+    } else {
+        span
+    }
+}
