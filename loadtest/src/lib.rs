@@ -32,7 +32,24 @@
 //! [`evidence::Evidence`], and both can be had from files, so a verdict can be computed again
 //! and explained long after the run. Only `topology` knows simulator and gateway, only
 //! `driver::attack` knows goose, only `cli` reads the environment.
+//!
+//! ```
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use loadtest::driver::EventSink;
+//! use loadtest::run::{Alterations, in_virtual_time};
+//! use loadtest::scenario::{self, Options};
+//! use loadtest::verdict::Outcome;
+//!
+//! let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/load-balancing/simple.toml");
+//! let plan = Arc::new(scenario::load(&file, &Options::default())?.remove(0));
+//! let conclusion = in_virtual_time(&plan, EventSink::none(), &Alterations::default())?;
+//! assert_eq!(conclusion.report.verdict.outcome, Outcome::Pass); // four minutes, at once
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+pub mod cli;
 pub mod client;
 pub mod driver;
 pub mod evidence;
@@ -42,6 +59,7 @@ pub mod observation;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod topology;
 pub mod verdict;

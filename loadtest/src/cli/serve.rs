@@ -1,0 +1,127 @@
+//! `serve`: a scenario's simulators and gateway, up and left up, without traffic.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use clock::Clock;
+
+use super::inputs::{self, Changes, Input};
+use super::terminal;
+use crate::driver::{Endpoint, Endpoints};
+use crate::plan::{Class, Operation, Target};
+use crate::run::parent::StopSignal;
+use crate::topology::{Ports, ServerRuntime, SocketRig};
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The scenario, or `FILE#variant`
+    file: PathBuf,
+    /// Port of the gateway; the simulators take the ports after it, by name
+    #[arg(long, value_name = "PORT", default_value_t = 4000)]
+    port_base: u16,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<u8> {
+    let input = match inputs::load(std::slice::from_ref(&arguments.file), &arguments.changes) {
+        Ok(mut inputs) => inputs.swap_remove(0),
+        Err(unusable) => {
+            terminal::tell(unusable);
+            return Ok(2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(&input, Ports::From(arguments.port_base)))
+}
+
+async fn serve(input: &Input, ports: Ports) -> anyhow::Result<u8> {
+    let servers = ServerRuntime::start()?;
+    let clock = Clock::real(
+        input.plan.speed,
+        input.plan.starts_at.unwrap_or_else(clock::now_utc),
+    );
+    let rig = match SocketRig::start(&input.plan, &clock, &servers, ports).await {
+        Ok(rig) => rig,
+        Err(error) => {
+            terminal::tell(format_args!("error: {error}"));
+            return Ok(98);
+        }
+    };
+    let mut stop = StopSignal::listen()?;
+    terminal::print(&welcome(input, &rig.endpoints()));
+    stop.heard().await;
+    rig.stop().await;
+    terminal::tell("stopped");
+    Ok(0)
+}
+
+/// What somebody who wants to talk to the rig needs: urls, keys, one request, the SDKs' variables.
+fn welcome(input: &Input, endpoints: &Endpoints) -> String {
+    let mut text = format!("{} at speed {}\n\n", input.plan.name, input.plan.speed);
+    let mut line = |name: &str, endpoint: &Endpoint| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {name:<12} {}", url(endpoint));
+    };
+    if let Some(gateway) = &endpoints.gateway {
+        line("gateway", gateway);
+    }
+    for (name, simulator) in &endpoints.simulators {
+        line(name, simulator);
+    }
+    if let Some(plan) = &input.plan.gateway {
+        for subscription in plan.subscriptions() {
+            let key = plan.key(&subscription).unwrap_or_default();
+            let _ = writeln!(text, "  {:<12} {key}", format!("key {subscription}"));
+        }
+    }
+    if let Some(class) = input.plan.classes.first() {
+        text.push_str(&example(class, endpoints));
+    }
+    text.push_str("\nCtrl-C stops it.\n");
+    text
+}
+
+fn example(class: &Class, endpoints: &Endpoints) -> String {
+    let base = match &class.target {
+        Target::Gateway { prefix } => endpoints
+            .gateway
+            .as_ref()
+            .map(|gateway| format!("{}{prefix}", url(gateway))),
+        Target::Simulator(name) => endpoints
+            .simulators
+            .get(name)
+            .map(|simulator| url(simulator).to_owned()),
+    };
+    let base = base.unwrap_or_default();
+    let key = class.credential.as_ref().map_or("", |credential| {
+        credential.value.trim_start_matches("Bearer ")
+    });
+    let body = match class.operation {
+        Operation::ChatCompletions => {
+            r#"{"messages":[{"role":"user","content":"Hello"}],"max_tokens":10}"#
+        }
+        Operation::Completions => r#"{"prompt":"Once upon a time","max_tokens":10}"#,
+        Operation::Embeddings => r#"{"input":"Hello"}"#,
+    };
+    format!(
+        "\ncurl -s '{base}{path}' -H 'api-key: {key}' -H 'content-type: application/json' -d '{body}'\n\n\
+         export AZURE_OPENAI_ENDPOINT={base}\n\
+         export AZURE_OPENAI_API_KEY={key}\n\
+         export AZURE_OPENAI_DEPLOYMENT={deployment}\n\
+         export OPENAI_API_VERSION=2024-10-21\n",
+        path = class.path_and_query(),
+        deployment = class.deployment,
+    )
+}
+
+fn url(endpoint: &Endpoint) -> &str {
+    match endpoint {
+        Endpoint::Url(url) => url,
+        Endpoint::Service(_) => "",
+    }
+}
