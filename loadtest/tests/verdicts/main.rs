@@ -1,0 +1,6 @@
+//! Whole experiments in virtual time: what ships passes, and a wrong gateway fails exactly what
+//! it should.
+
+mod shipped;
+mod support;
+mod wrong_gateways;
