@@ -6,9 +6,6 @@ use crate::judge::join::{AttemptRef, JoinedRequest, Owner};
 use crate::judge::words;
 
 pub(super) fn close(case: &Case<'_>) -> Balance {
-    if !case.facts.has_gateway {
-        return Balance::NotJudged("no gateway in this scenario".to_owned());
-    }
     if let Some(reason) = case.missing_log().or_else(|| case.missing_ledger(None)) {
         return Balance::NotJudged(reason);
     }

@@ -232,8 +232,9 @@ fn direct_clients_close_their_books_with_the_ledger() {
     run.facts.has_gateway = false;
     run.evidence.gateway = Source::Missing("no gateway".to_owned());
     assert_eq!(run.book("books.requests").state, State::Passed);
-    let none = State::NotJudged("no gateway in this scenario".to_owned());
-    assert_eq!(run.book("books.attempts").state, none);
+    let books = run.verdict().books;
+    let of_a_gateway = ["books.attempts", "books.backend_claims"];
+    assert!(!books.iter().any(|book| of_a_gateway.contains(&&*book.id)));
     let mut stray = run.ledger("ptu-1")[0].clone();
     stray.number = 1;
     stray.request_id = None;
