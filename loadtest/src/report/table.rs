@@ -42,6 +42,15 @@ pub(super) struct Block {
     pub(super) rows: Vec<String>,
 }
 
+/// What becomes of a first key that is the same as in the row above.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Repeats {
+    /// It is left out: rows belong together.
+    Blank,
+    /// It is written: rows are read one by one.
+    Written,
+}
+
 impl Cell {
     /// `text` in `ink`; nothing to say is an empty text.
     pub(super) fn new(ink: Ink, text: impl Into<String>) -> Self {
@@ -97,17 +106,17 @@ impl<'a> Table<'a> {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
-            let block = self.block(&groups, style);
+            let block = self.block(&groups, Repeats::Blank, style);
             let all = block.head.into_iter().chain(block.rows);
             lines.extend(all.map(|line| format!("{:indent$}{line}", "")));
         }
         lines
     }
 
-    /// The whole table in one block, however wide.
+    /// The whole table in one block, however wide; every row stands for itself.
     pub(super) fn unbroken(&self, style: &Style) -> Block {
         let groups: Vec<_> = (0..self.groups.len()).collect();
-        self.block(&groups, style)
+        self.block(&groups, Repeats::Written, style)
     }
 
     /// Groups that share a block, greedily.
@@ -133,13 +142,14 @@ impl<'a> Table<'a> {
         blocks
     }
 
-    fn block(&self, groups: &[usize], style: &Style) -> Block {
+    fn block(&self, groups: &[usize], repeats: Repeats, style: &Style) -> Block {
         let mut block = Block {
             head: self.head(groups, style),
             rows: Vec::new(),
         };
         for (at, row) in self.rows.iter().enumerate() {
             let above = at.checked_sub(1).map(|above| &self.rows[above]);
+            let above = above.filter(|_| repeats == Repeats::Blank);
             block.rows.push(self.line(row, above, groups, style));
         }
         block
