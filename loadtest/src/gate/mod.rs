@@ -24,7 +24,7 @@ mod reference;
 mod selection;
 mod sentence;
 pub(crate) mod statistics;
-mod suggest;
+pub(crate) mod suggest;
 mod terms;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,6 +3,7 @@
 use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
+use crate::gate::suggest::distance;
 
 /// Keys that belong at the top of the file, before the first table header.
 pub(super) const TOP_KEYS: [&str; 7] = [
@@ -100,32 +101,9 @@ fn joined(words: &[&str], conjunction: &str) -> String {
     }
 }
 
-/// Levenshtein distance between two short words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_distance_counts_single_letter_edits() {
-        assert_eq!(distance("tink_time", "think_time"), 1);
-        assert_eq!(distance("seed", "speed"), 1);
-        assert_eq!(distance("", "abc"), 3);
-    }
 
     #[test]
     fn a_slip_is_recognised_and_another_word_is_not() {
