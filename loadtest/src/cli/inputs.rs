@@ -111,6 +111,11 @@ pub(super) fn load(paths: &[PathBuf], changes: &Changes) -> Result<Vec<Input>, U
     if inputs.is_empty() {
         return Err(Unusable("error: no scenario file there".to_owned()));
     }
+    if changes.trace.is_some() && !inputs.iter().any(|input| input.plan.replays_a_trace()) {
+        return Err(Unusable(
+            "error: --trace is given, but nothing here replays a trace".to_owned(),
+        ));
+    }
     notice_dropped_speeds(&inputs, &options);
     Ok(inputs)
 }

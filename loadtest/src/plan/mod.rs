@@ -81,6 +81,16 @@ impl Plan {
         self.phases.iter().map(|phase| phase.load.scheduled()).sum()
     }
 
+    /// Whether some phase replays a trace.
+    pub fn replays_a_trace(&self) -> bool {
+        self.phases.iter().any(|phase| match &phase.load {
+            Load::Open { arrivals, .. } => arrivals
+                .iter()
+                .any(|arrival| arrival.prompt_tokens.is_some()),
+            Load::Closed(_) | Load::Idle => false,
+        })
+    }
+
     /// The phase that holds `moment`, if the plan has not ended.
     pub fn phase_at(&self, moment: Moment) -> Option<&Phase> {
         self.phases

@@ -45,6 +45,23 @@ fn a_foreign_gateway_does_not_run_in_virtual_time() {
 }
 
 #[test]
+fn a_trace_that_nothing_replays_is_refused() {
+    let simple = scenario("load-balancing/simple");
+    let trace = scenario("baseline/trace").with_extension("csv");
+    let output = run(&[
+        "check",
+        simple.to_str().unwrap(),
+        "--trace",
+        trace.to_str().unwrap(),
+    ]);
+    assert_eq!(code(&output), Some(2));
+    assert_eq!(
+        stderr(&output).trim(),
+        "error: --trace is given, but nothing here replays a trace"
+    );
+}
+
+#[test]
 fn a_gate_that_cannot_fail_is_refused_with_its_place() {
     let simple = scenario("load-balancing/simple");
     let output = run(&[
