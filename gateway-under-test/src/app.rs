@@ -6,22 +6,22 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue};
-use serde::Serialize;
 use tracing::debug;
 
 use crate::access_log::{Entry, OpenEntry};
+use crate::admin;
 use crate::backend::Backend;
 use crate::draw::Draws;
 use crate::forward::{Failure, Meter, Outbound, Payload};
 use crate::gateway::Gateway;
 use crate::headers::{
-    CLIENT_REQUEST_ID, TRACEPARENT, X_APIM_BACKEND, X_GW_ATTEMPTS, X_GW_BACKEND, X_REQUEST_ID,
+    CLIENT_REQUEST_ID, TRACEPARENT, X_APIM_BACKEND, X_GW_ATTEMPTS, X_GW_BACKEND, X_GW_SOURCE,
+    X_GW_TRACE, X_GW_TRACE_ID, X_REQUEST_ID,
 };
 use crate::peek;
 use crate::refusal::{ActivityId, Refusal};
@@ -30,8 +30,7 @@ use crate::routing::{Api, RoutingTable};
 
 /// The gateway's own routes, and everything else to the APIs.
 pub(crate) fn router(gateway: Gateway) -> Router {
-    Router::new()
-        .route("/++/clock", get(tell_time))
+    admin::routes()
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .fallback(serve)
         .with_state(gateway)
@@ -47,10 +46,24 @@ async fn serve(State(gateway): State<Gateway>, request: Request) -> Response {
         entry.refused(&refusal);
         refusal.into_response()
     });
-    if let Some(attempts) = entry.attempts() {
-        response.headers_mut().insert(X_GW_ATTEMPTS, attempts);
-    }
+    show_the_way(&entry, response.headers_mut());
     entry.relay(response)
+}
+
+/// Tells the caller who answers, after which attempts, and where the trace is.
+fn show_the_way(entry: &OpenEntry, headers: &mut HeaderMap) {
+    let source = if headers.contains_key(X_GW_BACKEND) {
+        "backend"
+    } else {
+        "gateway"
+    };
+    headers.insert(X_GW_SOURCE, HeaderValue::from_static(source));
+    if let Some(attempts) = entry.attempts() {
+        headers.insert(X_GW_ATTEMPTS, attempts);
+    }
+    if let Some(id) = entry.trace_id() {
+        headers.insert(X_GW_TRACE_ID, id);
+    }
 }
 
 /// The path of a request: route → authenticate → balance → retry (forward).
@@ -63,6 +76,9 @@ async fn answer(
     request: Request,
     entry: &OpenEntry,
 ) -> Result<Response, Refusal> {
+    if !entry.is_under_way() {
+        return Err(Refusal::Draining);
+    }
     let (parts, body) = request.into_parts();
     let uri = parts.uri.clone();
     let (api, path) = table.route(uri.path()).ok_or(Refusal::UnknownApi)?;
@@ -120,36 +136,22 @@ fn no_answer(failure: Failure, draws: Draws) -> Refusal {
 
 fn open_entry(gateway: &Gateway, request: &Request) -> OpenEntry {
     let (uri, headers) = (request.uri(), request.headers());
-    gateway
-        .access_log()
-        .open(gateway.clock(), |entry: &mut Entry| {
-            let (deployment, operation) = peek::target(uri.path());
-            entry.method = request.method().to_string();
-            entry.path_and_query = uri
-                .path_and_query()
-                .map_or_else(String::new, ToString::to_string);
-            entry.operation = operation.map(str::to_owned);
-            entry.deployment = deployment.map(str::to_owned);
-            entry.request_id = peek::text(headers, &X_REQUEST_ID);
-            entry.client_request_id = peek::text(headers, &CLIENT_REQUEST_ID);
-            entry.traceparent = peek::text(headers, &TRACEPARENT);
-        })
-}
-
-/// What time it is here: whoever merges this gateway's log with others aligns them by it.
-#[derive(Serialize)]
-struct Time {
-    now_us: clock::Moment,
-    utc: String,
-    speed: clock::Speed,
-}
-
-async fn tell_time(State(gateway): State<Gateway>) -> Json<Time> {
-    let clock = gateway.clock();
-    let now = clock.now();
-    Json(Time {
-        now_us: now,
-        utc: clock.utc(now).to_string(),
-        speed: clock.speed(),
-    })
+    let log = gateway.access_log();
+    let under_way = gateway.traffic().enter();
+    let mut open = log.open(gateway.clock(), under_way, |entry: &mut Entry| {
+        let (deployment, operation) = peek::target(uri.path());
+        entry.method = request.method().to_string();
+        entry.path_and_query = uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string);
+        entry.operation = operation.map(str::to_owned);
+        entry.deployment = deployment.map(str::to_owned);
+        entry.request_id = peek::text(headers, &X_REQUEST_ID);
+        entry.client_request_id = peek::text(headers, &CLIENT_REQUEST_ID);
+        entry.traceparent = peek::text(headers, &TRACEPARENT);
+    });
+    if headers.get(X_GW_TRACE).is_some_and(|value| value == "1") {
+        open.start_trace();
+    }
+    open
 }

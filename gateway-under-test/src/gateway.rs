@@ -12,6 +12,8 @@ use tower::{BoxError, Service};
 use crate::access_log::AccessLog;
 use crate::app;
 use crate::config::{ConfigError, GatewayConfig};
+use crate::drain::Traffic;
+use crate::metrics::Metrics;
 use crate::routing::RoutingTable;
 use crate::upstream::{self, Upstream};
 
@@ -27,6 +29,8 @@ struct Inner {
     clock: Clock,
     upstream: Upstream,
     log: AccessLog,
+    metrics: Arc<Metrics>,
+    traffic: Traffic,
     /// Locked only to clone or exchange the pointer.
     table: RwLock<Arc<RoutingTable>>,
 }
@@ -50,11 +54,14 @@ impl Gateway {
         U::Error: Into<BoxError>,
         U::Future: Send + 'static,
     {
+        let metrics = Arc::new(Metrics::new());
         Ok(Self(Arc::new(Inner {
             table: RwLock::new(Arc::new(RoutingTable::new(&config)?)),
             clock,
             upstream: upstream::boxed(upstream),
-            log: AccessLog::new(),
+            log: AccessLog::new(metrics.clone()),
+            metrics,
+            traffic: Traffic::default(),
         })))
     }
 
@@ -66,6 +73,15 @@ impl Gateway {
     /// What it did with each request.
     pub fn access_log(&self) -> AccessLog {
         self.0.log.clone()
+    }
+
+    /// Lets no more requests in, whether or not the future is awaited; it ends when those under
+    /// way have been answered to their last byte or given up by their callers.
+    ///
+    /// Newcomers are refused with 503 and `connection: close`. There is no way back: a gateway
+    /// that drains is about to stop.
+    pub fn drain(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.traffic.drain()
     }
 
     /// Exchanges the configuration for requests that arrive from now on.
@@ -91,6 +107,14 @@ impl Gateway {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
     }
 
     pub(crate) fn upstream(&self) -> &Upstream {

@@ -21,6 +21,15 @@ pub(crate) const X_GW_BACKEND: HeaderName = HeaderName::from_static("x-gw-backen
 /// Every attempt in order: `ptu-1:429, payg-1:200`.
 pub(crate) const X_GW_ATTEMPTS: HeaderName = HeaderName::from_static("x-gw-attempts");
 
+/// Whose answer this is: `gateway` or `backend`.
+pub(crate) const X_GW_SOURCE: HeaderName = HeaderName::from_static("x-gw-source");
+
+/// `1` asks for a trace of what is decided for this request; it goes no further than the gateway.
+pub(crate) const X_GW_TRACE: HeaderName = HeaderName::from_static("x-gw-trace");
+
+/// Under which id `/++/trace/{id}` tells the trace that was asked for.
+pub(crate) const X_GW_TRACE_ID: HeaderName = HeaderName::from_static("x-gw-trace-id");
+
 /// The wait a refusal asks for, in milliseconds.
 // Source: https://learn.microsoft.com/azure/ai-services/openai/how-to/provisioned-get-started
 // (read 2026-08).

@@ -37,15 +37,18 @@
 //! ```
 
 pub mod access_log;
+mod admin;
 mod app;
 mod auth;
 mod backend;
 mod balance;
 pub mod config;
+mod drain;
 mod draw;
 mod forward;
 mod gateway;
 mod headers;
+mod metrics;
 mod peek;
 pub mod preset;
 mod refusal;

@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use thiserror::Error;
 
@@ -34,6 +34,9 @@ pub(crate) enum Refusal {
     BodyTooLarge { limit_bytes: usize },
     #[error("Request body could not be read.")]
     BrokenBody,
+    // Assumed: an instance of API Management that stops is taken out of rotation before.
+    #[error("The gateway is stopping.")]
+    Draining,
     /// No backend answered. API Management says 500 to a refused connection as to a timeout, not
     /// 502 or 504; what happened is in `x-gw-attempts` and in the access log.
     // Source: https://github.com/MicrosoftDocs/azure-docs/issues/109013 (read 2026-08): "500
@@ -50,6 +53,7 @@ impl Refusal {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -63,6 +67,7 @@ impl Refusal {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::BrokenBody => "broken-body",
+            Self::Draining => "draining",
             Self::NoAnswer { .. } => "upstream-error",
         }
     }
@@ -78,15 +83,19 @@ impl IntoResponse for Refusal {
             | Self::UnknownApi
             | Self::MethodNotAllowed
             | Self::BodyTooLarge { .. }
-            | Self::BrokenBody => String::new(),
+            | Self::BrokenBody
+            | Self::Draining => String::new(),
         };
         let code = status.as_u16();
         let body = format!(r#"{{ "statusCode": {code}, "message": "{self}"{activity} }}"#);
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self == Self::Draining {
+            // The next request on this connection would be refused as well.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

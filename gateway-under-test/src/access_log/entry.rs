@@ -4,6 +4,8 @@ use clock::Moment;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Decision;
+
 /// One request as the gateway saw it; one JSON line in the file.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Entry {
@@ -54,6 +56,9 @@ pub struct Entry {
     pub streamed: bool,
     /// Whether the caller left before the response had ended.
     pub aborted_by_client: bool,
+    /// What each policy decided, in order; told only of requests that asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<Decision>,
 }
 
 /// One attempt on a backend.

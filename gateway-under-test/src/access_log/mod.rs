@@ -4,6 +4,7 @@
 //! abandoned at any await is in the log as surely as one that was answered. Entries are numbered
 //! in order of arrival without gaps: whoever reads them can tell that none is missing.
 
+mod decision;
 mod entry;
 mod file;
 mod open;
@@ -15,9 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clock::{Clock, Moment};
 
+pub use self::decision::Decision;
 pub use self::entry::{Attempt, Entry};
 pub use self::file::LogWriter;
 pub(crate) use self::open::OpenEntry;
+
+use crate::drain::UnderWay;
+use crate::metrics::Metrics;
 
 /// Two hours at a hundred requests per second; with their paths and ids about half a gigabyte.
 const CAPACITY: usize = 1_000_000;
@@ -33,6 +38,8 @@ pub struct AccessLog(Arc<Inner>);
 struct Inner {
     book: Mutex<Book>,
     writer: OnceLock<file::Lines>,
+    /// Counts what is closed.
+    metrics: Arc<Metrics>,
 }
 
 /// The last entries, oldest first.
@@ -43,10 +50,11 @@ struct Book {
 }
 
 impl AccessLog {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Inner {
             book: Mutex::default(),
             writer: OnceLock::new(),
+            metrics,
         }))
     }
 
@@ -64,6 +72,17 @@ impl AccessLog {
             book.entries.iter().skip(skipped).cloned().collect()
         };
         shared.iter().map(|entry| lock(entry).clone()).collect()
+    }
+
+    /// The entry numbered `number`, unless it has been dropped or is yet to come.
+    pub fn get(&self, number: u64) -> Option<Entry> {
+        let shared = {
+            let book = self.book();
+            let position = number.checked_sub(book.first_number)?;
+            book.entries.get(usize::try_from(position).ok()?)?.clone()
+        };
+        let entry = lock(&shared).clone();
+        Some(entry)
     }
 
     /// The number of the oldest entry that is kept; above 0, older ones were dropped.
@@ -90,14 +109,22 @@ impl AccessLog {
     }
 
     /// Numbers a new entry and keeps it; `describe` fills it in.
-    pub(crate) fn open(&self, clock: &Clock, describe: impl FnOnce(&mut Entry)) -> OpenEntry {
+    ///
+    /// The request counts as `under_way` until the entry is closed.
+    pub(crate) fn open(
+        &self,
+        clock: &Clock,
+        under_way: Option<UnderWay>,
+        describe: impl FnOnce(&mut Entry),
+    ) -> OpenEntry {
         let mut entry = Entry::default();
         describe(&mut entry);
         let (number, shared) = self.book().add(entry, clock);
-        OpenEntry::new(self.clone(), clock.clone(), number, shared)
+        OpenEntry::new(self.clone(), clock.clone(), number, shared, under_way)
     }
 
     fn closed(&self, entry: &Shared) {
+        self.0.metrics.count(&lock(entry));
         if let Some(lines) = self.0.writer.get() {
             lines.send(entry.clone());
         }

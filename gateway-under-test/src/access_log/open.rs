@@ -8,7 +8,8 @@ use clock::{Clock, Moment};
 use http::{HeaderValue, StatusCode};
 
 use super::relay::Relayed;
-use super::{AccessLog, Attempt, Entry, Shared, lock};
+use super::{AccessLog, Attempt, Decision, Entry, Shared, lock};
+use crate::drain::UnderWay;
 use crate::forward::{Failure, Meter};
 use crate::peek;
 use crate::refusal::Refusal;
@@ -25,6 +26,9 @@ pub(crate) struct OpenEntry {
     /// Bytes of the request's body, counted where they pass.
     request: Arc<Meter>,
     response: Progress,
+    is_traced: bool,
+    /// Dropped after the entry has been closed; `None` for who was not let in.
+    under_way: Option<UnderWay>,
 }
 
 /// How far the response has come.
@@ -48,7 +52,13 @@ enum End {
 }
 
 impl OpenEntry {
-    pub(super) fn new(log: AccessLog, clock: Clock, number: u64, entry: Shared) -> Self {
+    pub(super) fn new(
+        log: AccessLog,
+        clock: Clock,
+        number: u64,
+        entry: Shared,
+        under_way: Option<UnderWay>,
+    ) -> Self {
         Self {
             log,
             clock,
@@ -56,6 +66,32 @@ impl OpenEntry {
             entry,
             request: Arc::default(),
             response: Progress::default(),
+            is_traced: false,
+            under_way,
+        }
+    }
+
+    /// Whether the request has been let in.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Keeps what is decided from now on.
+    pub(crate) fn start_trace(&mut self) {
+        self.is_traced = true;
+    }
+
+    /// The id of its trace, if it keeps one.
+    pub(crate) fn trace_id(&self) -> Option<HeaderValue> {
+        self.is_traced.then(|| self.number.into())
+    }
+
+    /// Notes a decision, if it keeps a trace; otherwise `decision` is not even put together.
+    pub(crate) fn decided(&self, decision: impl FnOnce() -> Decision) {
+        if self.is_traced {
+            let at = self.clock.now();
+            let decision = Decision { at, ..decision() };
+            self.entry().trace.push(decision);
         }
     }
 
@@ -72,11 +108,13 @@ impl OpenEntry {
     /// Notes the API the path belongs to.
     pub(crate) fn routed(&self, api: &str) {
         self.entry().api = Some(api.to_owned());
+        self.decided(|| Decision::inbound("route", format!("api `{api}`")));
     }
 
     /// Notes whose key was sent.
     pub(crate) fn authenticated(&self, subscription: &str) {
         self.entry().subscription = Some(subscription.to_owned());
+        self.decided(|| Decision::inbound("auth", format!("subscription `{subscription}`")));
     }
 
     /// Notes which turn of its balance policy the request got, if that gives turns.
@@ -97,11 +135,20 @@ impl OpenEntry {
 
     /// Notes how the attempt that began last went.
     pub(crate) fn attempt_ended(&self, outcome: Result<StatusCode, Failure>, now: Moment) {
-        if let Some(attempt) = self.entry().attempts.last_mut() {
-            attempt.ended = now;
-            attempt.status = outcome.ok().map(|status| status.as_u16());
-            attempt.error = outcome.err().map(|failure| failure.to_string());
-        }
+        let mut entry = self.entry();
+        let Some(attempt) = entry.attempts.last_mut() else {
+            return;
+        };
+        attempt.ended = now;
+        attempt.status = outcome.ok().map(|status| status.as_u16());
+        attempt.error = outcome.err().map(|failure| failure.to_string());
+        let (backend, status) = (attempt.backend.clone(), attempt.status);
+        let decision = attempt.error.clone();
+        drop(entry);
+        self.decided(|| Decision {
+            status,
+            ..Decision::backend("forward", decision.unwrap_or("answered".to_owned())).on(&backend)
+        });
     }
 
     /// Notes that `backend` has the last word.
@@ -112,6 +159,10 @@ impl OpenEntry {
     /// Notes that the gateway answers itself.
     pub(crate) fn refused(&self, refusal: &Refusal) {
         self.entry().refusal = Some(refusal.reason().to_owned());
+        self.decided(|| Decision {
+            status: Some(refusal.status().as_u16()),
+            ..Decision::outbound("refuse", refusal.reason())
+        });
     }
 
     /// Every attempt so far as a header shows them, or `None` if there was none.

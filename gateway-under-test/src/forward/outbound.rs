@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request};
 
 use super::{Failure, Meter, Payload, hop_by_hop};
 use crate::backend::Backend;
-use crate::headers::{API_KEY, SUBSCRIPTION_KEY};
+use crate::headers::{API_KEY, SUBSCRIPTION_KEY, X_GW_TRACE};
 
 /// A request without anything that is the caller's own: credentials, host, connection.
 #[derive(Debug)]
@@ -76,7 +76,14 @@ fn remove_what_is_the_callers(headers: &mut HeaderMap) {
     }
     hop_by_hop::remove(headers);
     // The server has answered `100 Continue` itself when the body was first read.
-    for name in [HOST, EXPECT, AUTHORIZATION, API_KEY, SUBSCRIPTION_KEY] {
+    for name in [
+        HOST,
+        EXPECT,
+        AUTHORIZATION,
+        API_KEY,
+        SUBSCRIPTION_KEY,
+        X_GW_TRACE,
+    ] {
         headers.remove(name);
     }
 }
