@@ -54,6 +54,7 @@ pub mod preset;
 mod refusal;
 mod retry;
 mod routing;
+pub mod server;
 pub mod upstream;
 
 pub use self::access_log::AccessLog;

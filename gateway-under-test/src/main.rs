@@ -1,7 +1,7 @@
 //! `aoai-gateway`: the gateway as a server. What it can do is in the library; here it is wired.
 
 mod cli;
-mod server;
+mod process;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -41,7 +41,7 @@ fn serve(cli: &Cli) -> anyhow::Result<()> {
     let (served, writer) = runtime.block_on(async {
         let gateway = Gateway::new(config, clock(cli), upstream::http())
             .map_err(|_| anyhow::anyhow!("the configuration changed while it was read"))?;
-        let listener = server::bind(cli.address()).await?;
+        let listener = process::bind(cli.address()).await?;
         let writer = match &cli.access_log {
             Some(path) => {
                 let file = File::create(path);
@@ -50,7 +50,7 @@ fn serve(cli: &Cli) -> anyhow::Result<()> {
             }
             None => None,
         };
-        let served = server::serve(listener, gateway.router()).await;
+        let served = process::serve(listener, gateway.clone()).await;
         anyhow::Ok((served, writer))
     })?;
     // Requests that outlasted the drain are dropped with the runtime, and booked by that.

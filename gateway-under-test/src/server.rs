@@ -1,92 +1,123 @@
-//! Listening and stopping: a port, the router behind it, and a drain when a signal comes.
+//! The server: connections in, the gateway behind them, and a bound for whoever sends nonsense.
+//!
+//! `axum::serve` would do but for three bounds it does not offer: how long a request's head may
+//! take, how many headers it has and how large they are. Without them one caller who never
+//! finishes a head holds a connection, and its memory, for ever.
 
-use std::future::Future;
-use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use axum::Router;
-use axum::serve::ListenerExt;
 use clock::Clock;
-use futures::future::{self, Either};
+use futures::FutureExt;
+use futures::future::{Either, select};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
 
-/// How long requests under way may take after a signal: as long as Kubernetes waits by default.
-const DRAIN: Duration = Duration::from_secs(30);
+use crate::gateway::Gateway;
 
-/// Listens on `address`.
-///
-/// # Errors
-/// A message for the person who chose the address.
-pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
-            "port {} of {} is taken; choose another with --port",
-            address.port(),
-            address.ip()
-        ),
-        Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
-    }
+/// What a connection may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How long a request's head may take, and how long an idle connection is kept: hyper has
+    /// one bound for both. In real time, whatever the gateway's own speed, because it is for
+    /// peers that have no other.
+    pub head_timeout: Duration,
+    /// How many headers a request may have; hyper answers 431 to more.
+    pub max_headers: usize,
+    /// How large a head may be, and what a connection buffers; hyper answers 431 to more, but
+    /// looks only after a read, which may bring as much again.
+    pub max_head_bytes: usize,
 }
 
-/// Serves `router` until SIGINT or SIGTERM, and then until requests under way have ended.
-///
-/// A second signal, or half a minute, ends those too.
-pub(crate) async fn serve(listener: TcpListener, router: Router) -> anyhow::Result<()> {
-    let address = listener
-        .local_addr()
-        .context("the listener has no address")?;
-    // On stdout, because a program that asked for port 0 reads it.
-    writeln!(io::stdout(), "listening on http://{address}").context("cannot write to stdout")?;
-    let (stopping, stopped) = oneshot::channel();
-    let first = stop_signal()?;
-    let stop = async {
-        first.await;
-        info!("stopping: no new connections, requests under way may end");
-        // It fails only when the server has ended by itself.
-        stopping.send(()).unwrap_or_default();
-    };
-    let server = axum::serve(listener.tap_io(send_at_once), router).with_graceful_shutdown(stop);
-    match future::select(pin!(server.into_future()), pin!(give_up(stopped))).await {
-        Either::Left((ended, _)) => ended.context("cannot serve"),
-        Either::Right(((), _)) => {
-            warn!("stopped with requests under way");
-            Ok(())
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            // Longer than clients keep idle connections (reqwest: 90 s): the one who closes
+            // first must not be the server, or a request is lost on its way.
+            head_timeout: Duration::from_mins(2),
+            // SDKs send about twenty.
+            max_headers: 100,
+            // Assumed: several times what common servers take, because tokens of identity
+            // providers are long.
+            max_head_bytes: 64 * 1024,
         }
     }
 }
 
-/// Ready when, after the stop began, a second signal came or the drain took too long.
-async fn give_up(stopped: oneshot::Receiver<()>) {
-    if stopped.await.is_err() {
-        return future::pending().await;
+/// How long nothing is accepted after the system refused to: it has run out of something.
+const RESPITE: Duration = Duration::from_secs(1);
+
+/// Serves `gateway` on `listener` until `stop`, and then until nothing is under way.
+///
+/// While it drains, newcomers are still accepted, to be told so. Dropped, it breaks off all
+/// connections.
+pub async fn serve(
+    gateway: Gateway,
+    listener: TcpListener,
+    bounds: Bounds,
+    stop: impl Future<Output = ()>,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(bounds.head_timeout)
+        .max_headers(bounds.max_headers)
+        .max_buf_size(bounds.max_head_bytes);
+    let service = TowerToHyperService::new(gateway.router());
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut drained = pin!(stop.then(|()| gateway.drain()));
+    loop {
+        // Asked first, so that a flood of newcomers cannot hide the end.
+        match select(&mut drained, pin!(accept(&listener))).await {
+            Either::Left(((), _)) => break,
+            Either::Right((stream, _)) => {
+                let served = http.serve_connection(TokioIo::new(stream), service.clone());
+                let served = graceful.watch(served);
+                connections.spawn(served.map(|ended| {
+                    ended.unwrap_or_else(|error| debug!(%error, "connection broke off"));
+                }));
+                while connections.try_join_next().is_some() {}
+            }
+        }
     }
-    let Ok(second) = stop_signal() else { return };
-    // People and orchestrators wait in real time, whatever the gateway's own speed.
-    let clock = Clock::system();
-    let deadline = clock.now() + DRAIN;
-    // Either way it is over.
-    clock.timeout_at(deadline, second).await.unwrap_or_default();
+    // Connections in the middle of an answer finish it, idle ones are closed.
+    graceful.shutdown().await;
 }
 
-/// The next SIGINT or SIGTERM from now on.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let context = "cannot listen for signals";
-    let mut interrupt = signal(SignalKind::interrupt()).context(context)?;
-    let mut terminate = signal(SignalKind::terminate()).context(context)?;
-    Ok(async move {
-        future::select(pin!(interrupt.recv()), pin!(terminate.recv())).await;
-    })
+/// The next connection.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                send_at_once(&stream);
+                return stream;
+            }
+            Err(error) if is_of_the_caller(&error) => debug!(%error, "caller is gone again"),
+            Err(error) => {
+                warn!(%error, "cannot accept connections");
+                let clock = Clock::system();
+                clock.sleep_until(clock.now() + RESPITE).await;
+            }
+        }
+    }
+}
+
+/// Whether only the connection that was to be accepted is lost.
+fn is_of_the_caller(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
 }
 
 /// Without it each event of a stream could wait for the peer's delayed acknowledgement.
-fn send_at_once(stream: &mut TcpStream) {
+fn send_at_once(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         warn!(%error, "streams may stutter");
     }

@@ -9,6 +9,7 @@ mod balance;
 mod bodies;
 mod failures;
 mod forwarding;
+mod hostile;
 mod life;
 mod reload;
 mod retry;

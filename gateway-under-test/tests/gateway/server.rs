@@ -178,3 +178,52 @@ fn a_request_under_way_is_answered_before_the_gateway_stops() {
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
     assert!(child.wait().unwrap().success());
 }
+
+/// Sends `request` to `address` and reads until the gateway closes.
+fn ask(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_stream_under_way_ends_while_newcomers_are_sent_away() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = gateway();
+    command.args(["--preset=request-forwarding/transparent", "--port=0"]);
+    command.arg(format!(
+        "--backend=payg-1=http://{}",
+        backend.local_addr().unwrap()
+    ));
+    let (mut child, _stdout, address) = start(command);
+    let request =
+        "GET /forward/openai/x HTTP/1.1\r\nhost: x\r\napi-key: subscription-key-one\r\n\r\n";
+    let mut caller = TcpStream::connect(&address).unwrap();
+    caller.write_all(request.as_bytes()).unwrap();
+    let (mut upstream, _) = backend.accept().unwrap();
+    assert!(upstream.read(&mut [0; 1024]).unwrap() > 0);
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 18\r\n\r\n";
+    upstream.write_all(head.as_bytes()).unwrap();
+    upstream.write_all(b"data: a\n\n").unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"data: a\n\n") {
+        let mut byte = [0];
+        caller.read_exact(&mut byte).unwrap();
+        seen.push(byte[0]);
+    }
+
+    stop(&child);
+    let health = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    while ask(&address, health).starts_with("HTTP/1.1 200 ") {}
+    let newcomer = ask(&address, request);
+    assert!(newcomer.starts_with("HTTP/1.1 503 "), "{newcomer}");
+    assert!(newcomer.contains("connection: close\r\n"), "{newcomer}");
+
+    upstream.write_all(b"data: b\n\n").unwrap();
+    let mut rest = String::new();
+    caller.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "data: b\n\n");
+    assert!(child.wait().unwrap().success());
+}
