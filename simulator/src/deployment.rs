@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::config::{Deployment, Limiter, OperationLatencies, RateLimitHeader};
 use crate::latency::Pace;
-use crate::limit::{Admission, Gate};
+use crate::limit::{Admission, Gate, Wait};
 use crate::model::{Kind, Model};
 use crate::openai::{Operation, headers};
 use crate::seed::Key;
@@ -95,6 +95,12 @@ impl Target {
 
     pub(crate) fn rate_limit_headers(&self) -> &[RateLimitHeader] {
         &self.0.deployment.rate_limit_headers
+    }
+
+    /// The wait that a refusal promises where the true one is `wait`.
+    pub(crate) fn told_wait(&self, wait: Wait) -> Wait {
+        let told = self.0.deployment.retry_after;
+        told.map_or(wait, |told| Wait::For(told.get()))
     }
 
     /// Writes what an admitted request is told of the limits.

@@ -1,5 +1,7 @@
 //! [`Exchange`]: one request on its way through the operations.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::response::{IntoResponse, Response};
 use clock::Moment;
@@ -100,7 +102,10 @@ impl Exchange {
     ) -> Result<Admission, Refusal> {
         let now = self.received.shared.clock.now();
         let admission = target.gate().admit(target.limiter(), cost, now);
-        let admission = admission.map_err(|refusal| Refusal::Limited(operation, refusal))?;
+        let admission = admission.map_err(|mut refusal| {
+            refusal.wait = target.told_wait(refusal.wait);
+            Refusal::Limited(operation, refusal)
+        })?;
         self.book(|entry| {
             entry.tokens_charged = cost;
             entry.admitted = Some(admission.at().unwrap_or(now));
@@ -171,7 +176,8 @@ impl Exchange {
         let mut headers = self.common_headers(self.received.live.key.numbered(number));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let (Refusal::Limited(_, limited), Some(target)) = (refusal, target) {
-            write_wait(&mut headers, target.rate_limit_headers(), *limited);
+            let date = |wait| self.date_after(wait);
+            write_wait(&mut headers, target.rate_limit_headers(), *limited, date);
             target.write_limit(&mut headers);
         }
         let body = refusal.body(openai::Request {
@@ -181,6 +187,16 @@ impl Exchange {
             api_version: self.api_version(),
         });
         (refusal.status(), headers, body).into_response()
+    }
+
+    /// The date of HTTP after which `wait` is over: the next whole second.
+    fn date_after(&self, wait: Wait) -> HeaderValue {
+        let clock = &self.received.shared.clock;
+        let over = clock.now() + wait.told();
+        let whole = clock.utc(over + Duration::from_micros(999_999));
+        // Source: <https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats>.
+        let date = whole.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        HeaderValue::try_from(date).expect("a date is visible ASCII")
     }
 
     /// The query's `api-version`, unless it is empty.
@@ -226,7 +242,12 @@ impl Exchange {
 /// Characters of the prompt that the ledger keeps.
 const PROMPT_HEAD: usize = 64;
 
-fn write_wait(headers: &mut HeaderMap, chosen: &[RateLimitHeader], refusal: crate::limit::Refusal) {
+fn write_wait(
+    headers: &mut HeaderMap,
+    chosen: &[RateLimitHeader],
+    refusal: crate::limit::Refusal,
+    date: impl Fn(Wait) -> HeaderValue,
+) {
     let seconds = HeaderValue::from(refusal.wait.seconds());
     let reason = refusal.reason;
     for header in chosen {
@@ -235,6 +256,7 @@ fn write_wait(headers: &mut HeaderMap, chosen: &[RateLimitHeader], refusal: crat
             RateLimitHeader::RetryAfterMs => {
                 headers.insert(headers::RETRY_AFTER_MS, refusal.wait.millis().into())
             }
+            RateLimitHeader::RetryAfterDate => headers.insert(RETRY_AFTER, date(refusal.wait)),
             RateLimitHeader::Reset => headers.insert(headers::reset(reason), seconds.clone()),
             RateLimitHeader::PolicyId => {
                 headers.insert(headers::POLICY_ID, headers::policy(reason))

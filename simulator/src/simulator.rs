@@ -193,6 +193,7 @@ impl Live {
             context_tokens: NonZeroU32::new(model.context_tokens).unwrap_or(NonZeroU32::MAX),
             limiter: Limiter::None,
             rate_limit_headers: RateLimitHeader::DEFAULT.to_vec(),
+            retry_after: None,
             latency: None,
             // The size of ada-002.
             embedding_size: const { NonZeroU32::new(1_536).expect("not zero") },

@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
+use clock::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct DeploymentSection {
     /// Which rate limit headers answers carry; `["remaining", "retry-after", "reset"]` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit_headers: Option<Vec<RateLimitHeader>>,
+    /// The wait that refusals promise, instead of the true one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Span>,
     /// How long answers take; the simulator's latency of the operation by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencySection>,
@@ -66,6 +70,8 @@ pub enum RateLimitHeader {
     RetryAfter,
     /// `retry-after-ms`, on refusals.
     RetryAfterMs,
+    /// `Retry-After` as a date of HTTP, on refusals; excludes the one in seconds.
+    RetryAfterDate,
     /// `x-ratelimit-reset-tokens` or `-requests` in seconds, whichever refused, on refusals.
     Reset,
     /// `policy-id`, on refusals.
@@ -91,6 +97,7 @@ impl DeploymentSection {
             rate_limit_headers: self
                 .rate_limit_headers
                 .or_else(|| base.rate_limit_headers.clone()),
+            retry_after: self.retry_after.or(base.retry_after),
             latency: self.latency.or(base.latency),
             embedding_size: self.embedding_size.or(base.embedding_size),
         }

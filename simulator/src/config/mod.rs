@@ -12,7 +12,9 @@ mod deployment;
 mod diagnostic;
 mod distribution;
 mod error;
+mod fault;
 mod file;
+mod identity;
 mod latency;
 pub(crate) mod patch;
 mod reference;
@@ -25,7 +27,11 @@ pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use self::distribution::Sampler;
 pub use self::distribution::{Distribution, InvalidDistribution};
 pub use self::error::ConfigError;
+pub use self::fault::{
+    CutFault, Fault, Flap, Play, RetryAfterStyle, StallFault, StatusFault, When,
+};
 pub use self::file::File;
+pub use self::identity::{Identity, IdentitySection};
 pub use self::latency::{Latency, LatencySection, OperationLatencies, OperationLatencySections};
 pub use self::reference::InvalidReferenceFile;
 pub use self::resolved::{Deployment, Limiter, SimulatorConfig};

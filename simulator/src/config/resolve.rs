@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
 
 use super::{
-    ConfigError, Deployment, DeploymentList, DeploymentSection, Latency, LatencySection, Limiter,
-    LimiterKind, OperationLatencies, OperationLatencySections, RateLimitHeader, SimulatorConfig,
-    SimulatorSection,
+    ConfigError, Deployment, DeploymentList, DeploymentSection, IdentitySection, Latency,
+    LatencySection, Limiter, LimiterKind, OperationLatencies, OperationLatencySections,
+    RateLimitHeader, SimulatorConfig, SimulatorSection,
 };
 use crate::model::{Kind, Model};
 
@@ -53,6 +54,17 @@ impl SimulatorSection {
             errors.push(no_deployments(name));
         }
         let deployments = deployments(sections, shared, &mut errors);
+        // Of deployments with mistakes the list is not whole.
+        let takes_any = allow_undefined || !errors.is_empty();
+        let knows = |deployment: &str| {
+            let is_known = takes_any || deployments.contains_key(deployment);
+            is_known
+                .then_some(())
+                .ok_or_else(|| stranger(name, deployment))
+        };
+        let faults = self.check_faults(knows);
+        errors.extend(faults);
+        errors.extend(self.identity.and_then(token_lifetime));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -64,8 +76,23 @@ impl SimulatorSection {
             allow_undefined_deployments: allow_undefined,
             max_body_bytes: self.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES),
             latency,
+            stopped: self.stopped.unwrap_or(false),
+            identity: self.identity.unwrap_or_default().resolve(),
+            faults: self.faults.clone(),
             deployments,
         })
+    }
+
+    fn check_faults(
+        &self,
+        knows: impl Fn(&str) -> Result<(), ConfigError> + Copy,
+    ) -> Vec<ConfigError> {
+        let faults = self.faults.iter().enumerate();
+        let checked = faults.flat_map(|(index, fault)| {
+            let found = fault.check(knows).into_iter();
+            found.map(move |error| error.under(["faults".to_owned(), index.to_string()]))
+        });
+        checked.collect()
     }
 
     /// The sections of all deployments with the path at which each stands.
@@ -141,6 +168,20 @@ fn known<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {
         [] => format!("no {what} is defined"),
         _ => format!("defined by {what} are {}", names.join(", ")),
     }
+}
+
+fn stranger(simulator: &str, deployment: &str) -> ConfigError {
+    let message = format!("simulator `{simulator}` has no deployment `{deployment}`");
+    ConfigError::new(["deployment"], message)
+}
+
+/// Tokens tell their end in whole seconds.
+fn token_lifetime(identity: IdentitySection) -> Option<ConfigError> {
+    let found = identity.token_lifetime?;
+    (found.get() < Duration::from_secs(1)).then(|| {
+        let message = format!("expected a token to live for a second or longer, found `{found}`");
+        ConfigError::new(["identity", "token_lifetime"], message)
+    })
 }
 
 fn operation_latencies(
@@ -221,25 +262,25 @@ fn deployment(
     let limiter = limiter(place, section);
     let latency = latency(place, section);
     let embedding_size = embedding_size(place, section);
-    match (model, limiter, latency, embedding_size) {
-        (Ok(model), Ok(limiter), Ok(latency), Ok(embedding_size)) => Ok(Deployment {
+    let headers = rate_limit_headers(place, section);
+    match (model, limiter, latency, embedding_size, headers) {
+        (Ok(model), Ok(limiter), Ok(latency), Ok(embedding_size), Ok(headers)) => Ok(Deployment {
             model,
             context_tokens: section.context_tokens.unwrap_or(
                 NonZeroU32::new(model.context_tokens).expect("the table has no zero window"),
             ),
             limiter,
-            rate_limit_headers: section
-                .rate_limit_headers
-                .clone()
-                .unwrap_or_else(|| RateLimitHeader::DEFAULT.to_vec()),
+            rate_limit_headers: headers,
+            retry_after: section.retry_after,
             latency,
             embedding_size: embedding_size.unwrap_or_else(|| default_embedding_size(model)),
         }),
-        (model, limiter, latency, embedding_size) => Err([
+        (model, limiter, latency, embedding_size, headers) => Err([
             model.err(),
             limiter.err(),
             latency.err(),
             embedding_size.err(),
+            headers.err(),
         ]
         .into_iter()
         .flatten()
@@ -290,6 +331,22 @@ fn latency(place: Place<'_>, section: &DeploymentSection) -> Result<Option<Laten
     resolved
         .transpose()
         .map_err(|error| error.under([place.root, place.key, "latency"]))
+}
+
+fn rate_limit_headers(
+    place: Place<'_>,
+    section: &DeploymentSection,
+) -> Result<Vec<RateLimitHeader>, ConfigError> {
+    let Some(headers) = &section.rate_limit_headers else {
+        return Ok(RateLimitHeader::DEFAULT.to_vec());
+    };
+    let both = [RateLimitHeader::RetryAfter, RateLimitHeader::RetryAfterDate];
+    if both.iter().all(|header| headers.contains(header)) {
+        let message =
+            "expected either `retry-after` or `retry-after-date`, found both: they are one header";
+        return Err(place.error("rate_limit_headers", message));
+    }
+    Ok(headers.clone())
 }
 
 fn embedding_size(

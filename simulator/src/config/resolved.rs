@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use clock::Span;
 use serde::{Serialize, Serializer};
 
 use super::{
-    DeploymentList, DeploymentSection, Latency, LimiterKind, OperationLatencies, RateLimitHeader,
-    SimulatorSection,
+    DeploymentList, DeploymentSection, Fault, Identity, Latency, LimiterKind, OperationLatencies,
+    RateLimitHeader, SimulatorSection,
 };
 use crate::model::Model;
 
@@ -32,6 +33,12 @@ pub struct SimulatorConfig {
     pub max_body_bytes: NonZeroU64,
     /// Latencies of deployments that state none.
     pub latency: OperationLatencies,
+    /// Whether connections are refused, and requests in flight reset.
+    pub stopped: bool,
+    /// Tokens instead of keys.
+    pub identity: Identity,
+    /// What goes wrong; of several that hold, the first is played.
+    pub faults: Vec<Fault>,
     /// Deployments by name.
     pub deployments: BTreeMap<String, Deployment>,
 }
@@ -47,6 +54,8 @@ pub struct Deployment {
     pub limiter: Limiter,
     /// Which rate limit headers answers carry.
     pub rate_limit_headers: Vec<RateLimitHeader>,
+    /// The wait that refusals promise, instead of the true one.
+    pub retry_after: Option<Span>,
     /// How long answers take, unless the simulator's latency of the operation applies.
     pub latency: Option<Latency>,
     /// Numbers in an embedding.
@@ -85,6 +94,9 @@ impl From<&SimulatorConfig> for SimulatorSection {
             allow_undefined_deployments: Some(config.allow_undefined_deployments),
             max_body_bytes: Some(config.max_body_bytes),
             latency: Some(config.latency.into()),
+            stopped: Some(config.stopped),
+            identity: Some(config.identity.into()),
+            faults: config.faults.clone(),
             deployments: DeploymentList::Table(table.collect()),
         }
     }
@@ -112,6 +124,7 @@ impl From<&Deployment> for DeploymentSection {
             tokens_per_minute,
             requests_per_minute,
             rate_limit_headers: Some(deployment.rate_limit_headers.clone()),
+            retry_after: deployment.retry_after,
             latency: deployment.latency.map(Into::into),
             embedding_size: Some(deployment.embedding_size),
         }

@@ -10,7 +10,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{DeploymentSection, OperationLatencySections};
+use super::{DeploymentSection, Fault, IdentitySection, OperationLatencySections};
 
 /// A simulator as written: one resource with its region, keys and deployments.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -42,6 +42,15 @@ pub struct SimulatorSection {
     /// Latencies by operation, for deployments that state none; zero by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<OperationLatencySections>,
+    /// Whether it is down: connections are refused, requests in flight are reset; false by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<bool>,
+    /// Tokens instead of keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentitySection>,
+    /// What goes wrong; of several that hold, the first is played. A patch replaces the whole list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
     /// The deployments: names of shared ones, or a table.
     pub deployments: DeploymentList,
 }

@@ -81,7 +81,7 @@ const NEVER: Duration = Duration::from_hours(24);
 
 impl Wait {
     /// The time a client is told.
-    fn told(self) -> Duration {
+    pub(crate) fn told(self) -> Duration {
         match self {
             Self::For(wait) => wait,
             Self::Never => NEVER,

@@ -167,6 +167,44 @@ async fn a_change_of_configuration_forgets_nothing_that_was_charged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_can_be_told_as_a_date() {
+    let rig = limited(2_000, "rate_limit_headers = [\"retry-after-date\"]");
+    ask(&rig, 2_000).await;
+    rig.pass(Duration::from_millis(500)).await;
+    let answer = ask(&rig, 1).await;
+    // The clock's zero is 2026-01-01; the limit lets pass again a minute later.
+    assert_eq!(
+        answer.header("retry-after"),
+        "Thu, 01 Jan 2026 00:01:00 GMT"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_can_promise_another_wait_than_the_true_one() {
+    let rig = limited(
+        2_000,
+        "retry_after = \"86400s\"\nrate_limit_headers = [\"retry-after\", \"retry-after-ms\"]",
+    );
+    ask(&rig, 2_000).await;
+    let answer = ask(&rig, 1).await;
+    assert_eq!(answer.header("retry-after"), "86400");
+    assert_eq!(answer.header("retry-after-ms"), "86400000");
+    let entries = rig.simulator.ledger().entries();
+    assert_eq!(entries[1].retry_after_ms, Some(86_400_000));
+    rig.pass(Duration::from_mins(1)).await;
+    assert_eq!(ask(&rig, 1).await.status, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_rate_limit_headers_tells_no_wait() {
+    let rig = limited(2_000, "rate_limit_headers = []");
+    ask(&rig, 2_000).await;
+    let answer = ask(&rig, 1).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(!answer.has("retry-after") && !answer.has("x-ratelimit-reset-tokens"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reset_empties_the_windows() {
     let rig = limited(2_000, "");
     ask(&rig, 2_000).await;

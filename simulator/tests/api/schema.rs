@@ -52,6 +52,7 @@ fn the_schema_knows_every_key_that_is_read() {
         "tokens_per_minute",
         "requests_per_minute",
         "rate_limit_headers",
+        "retry_after",
         "latency",
         "embedding_size",
     ]

@@ -115,7 +115,7 @@ model = "gpt-4.1-mini"
       3 | deployments = ["gpt-4.1-mini"]
         |                ^^^^^^^^^^^^^^
       help: defined by [deployments.NAME] are `gpt-4`
-    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `latency`, `embedding_size`
+    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `embedding_size`
       5 | [deployments.gpt-4.1-mini]
         |                    ^^^^^^
       help: a name with a dot is quoted: [deployments."gpt-4.1-mini"]
@@ -286,4 +286,121 @@ fn broken_toml_is_pointed_at() {
       1 | [simulators.one
         |                ^
     ");
+}
+
+#[test]
+fn what_a_fault_cannot_mean_is_told() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one]
+allow_undefined_deployments = true
+faults = [
+  { when = { probability = 1.5, attempts = [] }, play = "silence" },
+  { when = { from = "5s", until = "2s", flap = { down = "1s", up = "0s" } }, play = { delay = "1s" } },
+  { when = { first = 3, header = { "x fault" = "a\nb" } }, play = "refused" },
+  { play = { status = { code = 99, headers = { "ä" = "1" }, retry_after_style = "ms" } } },
+]
+"#), @r#"
+    sim.toml:5:28: expected a probability above 0 and at most 1, found `1.5`
+      5 |   { when = { probability = 1.5, attempts = [] }, play = "silence" },
+        |                            ^^^
+    sim.toml:5:44: expected at least one attempt, found none
+      5 |   { when = { probability = 1.5, attempts = [] }, play = "silence" },
+        |                                            ^^
+      help: attempts = [0], the first at this simulator
+    sim.toml:6:35: expected `until` after `from`, found `2s` and `5s`
+      6 |   { when = { from = "5s", until = "2s", flap = { down = "1s", up = "0s" } }, play = { delay = "1s" } },
+        |                                   ^^^^
+    sim.toml:6:41: expected `down` and `up` above zero
+      6 |   { when = { from = "5s", until = "2s", flap = { down = "1s", up = "0s" } }, play = { delay = "1s" } },
+        |                                         ^^^^
+      help: { down = "5s", up = "5s" }
+    sim.toml:7:22: `first` cannot be known of a connection that is refused
+      7 |   { when = { first = 3, header = { "x fault" = "a\nb" } }, play = "refused" },
+        |                      ^
+      help: use `from`, `until` or `flap`, or play "reset", which knows its request
+    sim.toml:7:25: `header` cannot be known of a connection that is refused
+      7 |   { when = { first = 3, header = { "x fault" = "a\nb" } }, play = "refused" },
+        |                         ^^^^^^
+      help: use `from`, `until` or `flap`, or play "reset", which knows its request
+    sim.toml:7:48: expected the name of a header, found `x fault`
+      7 |   { when = { first = 3, header = { "x fault" = "a\nb" } }, play = "refused" },
+        |                                                ^^^^^^
+    sim.toml:7:48: expected the value of a header, found `a\nb`
+      7 |   { when = { first = 3, header = { "x fault" = "a\nb" } }, play = "refused" },
+        |                                                ^^^^^^
+    sim.toml:8:32: expected a status from 200 to 599, found `99`
+      8 |   { play = { status = { code = 99, headers = { "ä" = "1" }, retry_after_style = "ms" } } },
+        |                                ^^
+    sim.toml:8:54: expected the name of a header, found `ä`
+      8 |   { play = { status = { code = 99, headers = { "ä" = "1" }, retry_after_style = "ms" } } },
+        |                                                      ^^^
+    sim.toml:8:81: expected `retry_after` beside `retry_after_style`
+      8 |   { play = { status = { code = 99, headers = { "ä" = "1" }, retry_after_style = "ms" } } },
+        |                                                                                 ^^^^
+      help: retry_after = "7s"
+    "#);
+}
+
+#[test]
+fn what_is_no_fault_is_told_with_what_one_is() {
+    insta::assert_snapshot!(mistakes(r#"
+[deployments.chat]
+model = "gpt-4o"
+
+[simulators.one]
+deployments = ["chat"]
+identity = { token_lifetime = "10ms" }
+faults = [{ when = { deployment = "chap" }, play = { cut = { after_tokens = 5 } } }]
+
+[simulators.two]
+deployments = ["chat"]
+faults = [{ when = { first = 0 }, play = "reset" }]
+
+[simulators.three]
+deployments = ["chat"]
+faults = [{ play = "explode" }]
+
+[simulators.four]
+deployments = ["chat"]
+faults = [{ play = { cut = "5" } }]
+
+[simulators.five.deployments.chat]
+like = "chat"
+rate_limit_headers = ["retry-after", "retry-after-date"]
+"#), @r#"
+    sim.toml:7:31: expected a token to live for a second or longer, found `10ms`
+      7 | identity = { token_lifetime = "10ms" }
+        |                               ^^^^^^
+    sim.toml:8:35: simulator `one` has no deployment `chap`
+      8 | faults = [{ when = { deployment = "chap" }, play = { cut = { after_tokens = 5 } } }]
+        |                                   ^^^^^^
+    sim.toml:12:30: invalid value: integer `0`, expected a nonzero u64
+      12 | faults = [{ when = { first = 0 }, play = "reset" }]
+         |                              ^
+    sim.toml:16:20: unknown variant `explode`, expected one of `status`, `delay`, `silence`, `refused`, `reset`, `cut`, `stall`, `slow_headers`
+      16 | faults = [{ play = "explode" }]
+         |                    ^^^^^^^^^
+    sim.toml:20:28: invalid type: string "5", expected a table such as { after_tokens = 5 }
+      20 | faults = [{ play = { cut = "5" } }]
+         |                            ^^^
+    sim.toml:24:22: expected either `retry-after` or `retry-after-date`, found both: they are one header
+      24 | rate_limit_headers = ["retry-after", "retry-after-date"]
+         |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn a_fault_for_connections_may_come_and_go_by_time() {
+    let text = r#"
+        [simulators.one]
+        allow_undefined_deployments = true
+        stopped = true
+        faults = [
+          { when = { from = "1s", until = "60s", flap = { down = "5s", up = "5s" } }, play = "refused" },
+          { when = { deployment = "any" }, play = { stall = { after_tokens = 5 } } },
+        ]
+    "#;
+    let (_, config) = File::resolve("sim.toml", text).unwrap().remove(0);
+    assert!(config.stopped);
+    assert_eq!(config.faults.len(), 2);
 }

@@ -84,7 +84,7 @@ fn a_bad_patch_is_refused_with_every_reason() {
     insta::assert_snapshot!(refused(&patch), @r#"
     simulator_mode: expected `generate`, the only mode, found `"record"`
     deployments.chat.tokens_per_minute: invalid value: integer `0`, expected a nonzero u64
-    deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `latency`, `embedding_size`
+    deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `embedding_size`
     deployments.other: expected an object, found `7`
     seed: invalid type: string "x", expected u64
     "#);
@@ -145,4 +145,31 @@ fn numbers_of_the_reference_are_validated_unlike_there() {
     latency.open_ai_completions: expected `mean` in milliseconds, found `-1`
     latency.open_ai_chat_completions: expected `mean` in milliseconds, found `"fast"`
     "#);
+}
+
+#[test]
+fn a_patch_replaces_all_faults_and_null_removes_them() {
+    let fault = |code| json!({ "faults": [{ "play": { "status": { "code": code } } }] });
+    let once = apply("sim", &config(), &fault(503)).unwrap();
+    let twice = apply("sim", &once, &fault(429)).unwrap();
+    assert_eq!(
+        twice.faults,
+        apply("sim", &config(), &fault(429)).unwrap().faults
+    );
+    let stopped = apply("sim", &twice, &json!({ "stopped": true })).unwrap();
+    assert_eq!(stopped.faults, twice.faults);
+    assert_eq!(
+        apply("sim", &twice, &json!({ "faults": null })).unwrap(),
+        config()
+    );
+    assert_eq!(apply("sim", &twice, &shown(&twice)).unwrap(), twice);
+}
+
+#[test]
+fn a_wrong_fault_in_a_patch_is_told_with_its_place() {
+    insta::assert_snapshot!(refused(&json!({ "faults": [{ "play": "explode" }] })), @"faults: unknown variant `explode`, expected one of `status`, `delay`, `silence`, `refused`, `reset`, `cut`, `stall`, `slow_headers`");
+    insta::assert_snapshot!(refused(&json!({ "faults": [
+        { "play": "silence" },
+        { "when": { "deployment": "chap" }, "play": "silence" },
+    ] })), @"faults.1.when.deployment: simulator `sim` has no deployment `chap`");
 }
