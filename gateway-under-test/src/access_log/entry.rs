@@ -75,4 +75,7 @@ pub struct Attempt {
     /// Without a status, why there is none: `refused`, `reset`, `timeout`, `unreachable`,
     /// `failed`, or `cancelled` when the caller left. With one: `cut`, the body broke off.
     pub error: Option<String>,
+    /// Whether what came back opened the backend's breaker.
+    #[serde(default)]
+    pub tripped: bool,
 }

@@ -128,8 +128,7 @@ impl OpenEntry {
             backend: backend.to_owned(),
             started: now,
             ended: now,
-            status: None,
-            error: None,
+            ..Attempt::default()
         });
     }
 
