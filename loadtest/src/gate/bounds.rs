@@ -114,7 +114,9 @@ fn reach_of_term(term: &Term, forecast: &Forecast) -> Reach {
     match term {
         Term::Share { .. } | Term::Fit { .. } => Reach::SHARE,
         Term::Among { length, .. } => Reach::new(0.0, *length as f64),
+        Term::Statistic(..) | Term::LongestRun { is_timed: true, .. } => {
+            Reach::new(0.0, f64::INFINITY)
+        }
         Term::Total(_) | Term::Window { .. } | Term::LongestRun { .. } => Reach::new(0.0, most),
-        Term::Statistic(..) => Reach::new(0.0, f64::INFINITY),
     }
 }

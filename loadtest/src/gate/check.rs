@@ -214,7 +214,13 @@ impl Comparison {
         let is_count = matches!(
             &self.left.expression,
             Expression::Term(
-                Term::Total(_) | Term::Window { .. } | Term::Among { .. } | Term::LongestRun { .. }
+                Term::Total(_)
+                    | Term::Window { .. }
+                    | Term::Among { .. }
+                    | Term::LongestRun {
+                        is_timed: false,
+                        ..
+                    }
             )
         );
         matches!(right.expression, Expression::Number(n) if is_count && n.fract() != 0.0)

@@ -1,7 +1,12 @@
 //! The words of the language: every label.
 
+use std::sync::Arc;
+
+/// What a label of a watched header starts with.
+const HEADER: &str = "header.";
+
 /// A property of records to select by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "each is explained by `Label::meaning`")]
 pub enum Label {
     Phase,
@@ -19,11 +24,15 @@ pub enum Label {
     Streamed,
     Aborted,
     Error,
+    Fault,
+    User,
+    /// A watched header of the answer, by its whole label: `header.x-ms-region`.
+    Header(Arc<str>),
 }
 
 impl Label {
-    /// Every label, in the order of the reference.
-    pub const ALL: [Self; 15] = [
+    /// Every label but those of headers, in the order of the reference.
+    pub const ALL: [Self; 17] = [
         Self::Phase,
         Self::By,
         Self::Class,
@@ -39,10 +48,12 @@ impl Label {
         Self::Streamed,
         Self::Aborted,
         Self::Error,
+        Self::Fault,
+        Self::User,
     ];
 
     /// As it is written.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Phase => "phase",
             Self::By => "by",
@@ -59,11 +70,14 @@ impl Label {
             Self::Streamed => "streamed",
             Self::Aborted => "aborted",
             Self::Error => "error",
+            Self::Fault => "fault",
+            Self::User => "user",
+            Self::Header(name) => name,
         }
     }
 
     /// What it means and which values it has.
-    pub fn meaning(self) -> &'static str {
+    pub fn meaning(&self) -> &'static str {
         match self {
             Self::Phase => {
                 "phase that planned the request, or part of it: `spike[60s..]`; windows count by arrival instead"
@@ -90,11 +104,33 @@ impl Label {
             Self::Error => {
                 "transport error: `refused`, `reset`, `cut`, `timed_out`, `other` or `none`"
             }
+            Self::Fault => "fault that the simulator played: `status`, `cut`, …, or `none`",
+            Self::User => "number of the user that sent the request",
+            Self::Header(_) => {
+                "value of a response header that the class watches, or `none`; one with spaces in single quotes"
+            }
         }
     }
 
     /// The label of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
+        let is_header = name.len() > HEADER.len() && name.starts_with(HEADER);
+        if is_header {
+            return Some(Self::Header(name.to_ascii_lowercase().into()));
+        }
         Self::ALL.into_iter().find(|label| label.name() == name)
+    }
+
+    /// How the reference writes the label of any header.
+    pub(crate) fn any_header() -> Self {
+        Self::Header("header.NAME".into())
+    }
+
+    /// The header's name, of the label of a header.
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            Self::Header(label) => label.strip_prefix(HEADER),
+            _ => None,
+        }
     }
 }

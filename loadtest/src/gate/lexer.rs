@@ -1,7 +1,8 @@
 //! Sentence to tokens, each with its bytes.
 //!
 //! Words are generous: `payg-1`, `p99.9` and `gpt-4.1-mini` are one word each. A minus between
-//! values therefore stands between spaces, as people write it anyway.
+//! values therefore stands between spaces, as people write it anyway. What stands between single
+//! quotes is one word too: `'East US'`.
 
 use std::ops::Range;
 
@@ -56,8 +57,12 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, SentenceError> {
             at += next.len_utf8();
             continue;
         }
-        let token = token(text, at)?;
-        at = token.range.end;
+        let token = if next == '\'' {
+            quoted(text, at)?
+        } else {
+            token(text, at)?
+        };
+        at = token.range.end + usize::from(next == '\'');
         tokens.push(token);
     }
     tokens.push(Token {
@@ -65,6 +70,19 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, SentenceError> {
         range: text.len()..text.len(),
     });
     Ok(tokens)
+}
+
+/// The word between the quote at `at` and the next one.
+fn quoted(text: &str, at: usize) -> Result<Token, SentenceError> {
+    let start = at + 1;
+    match text[start..].find('\'') {
+        Some(length) if length > 0 => Ok(Token {
+            kind: TokenKind::Word,
+            range: start..start + length,
+        }),
+        Some(_) => Err(SentenceError::new(at..start + 1, "the quotes are empty")),
+        None => Err(SentenceError::new(at..text.len(), "the quote never ends")),
+    }
 }
 
 fn token(text: &str, at: usize) -> Result<Token, SentenceError> {
@@ -252,6 +270,19 @@ mod tests {
     #[test]
     fn a_word_may_start_with_a_digit() {
         assert_eq!(kinds("2nd-phase"), [(TokenKind::Word, "2nd-phase")]);
+    }
+
+    #[test]
+    fn a_word_in_quotes_keeps_its_spaces() {
+        use TokenKind::{Symbol, Word};
+        let expected = [
+            (Word, "header.x-ms-region"),
+            (Symbol("="), "="),
+            (Word, "East US"),
+            (Symbol("}"), "}"),
+        ];
+        assert_eq!(kinds("header.x-ms-region='East US'}"), expected);
+        assert_eq!(tokens("a='b").unwrap_err().range, 2..4);
     }
 
     #[test]

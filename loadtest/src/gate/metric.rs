@@ -20,6 +20,12 @@ pub enum Metric {
     ChangedAnswers,
     ChangedPaths,
     LeakedCredentials,
+    GatewayAttempts,
+    Trips,
+    WastedAttempts,
+    EarlyClientRetries,
+    MovedRequests,
+    Probes,
     TokensCharged,
     TokensEstimated,
     PromptTokens,
@@ -33,6 +39,11 @@ pub enum Metric {
     InterTokenGap,
     Lag,
     RetryAfter,
+    GatewayWait,
+    Silence,
+    TimeToOpen,
+    TimeToRecover,
+    AbortDelay,
 }
 
 /// What a metric adds up to.
@@ -66,6 +77,8 @@ pub enum Records {
     ClientAttempts,
     /// One per entry of the gateway's access log.
     Gateway,
+    /// One per attempt that the gateway's access log tells.
+    GatewayAttempts,
     /// One per entry of the simulators' ledgers.
     Ledgers,
     /// Histograms of gaps per phase, class and claimed backend.
@@ -92,7 +105,7 @@ pub struct MetricRow {
 }
 
 use Kind::{Count, Duration, Sum};
-use Records::{ClientAttempts, Gaps, Gateway, Ledgers, Requests};
+use Records::{ClientAttempts, Gaps, Gateway, GatewayAttempts, Ledgers, Requests};
 
 /// Every metric, in the order of the reference.
 #[rustfmt::skip]
@@ -106,6 +119,12 @@ pub const METRICS: &[MetricRow] = &[
     row(Metric::ChangedAnswers, "changed_answers", Count, "changed answer", Requests, "", "requests whose client got another body than the serving simulator sent"),
     row(Metric::ChangedPaths, "changed_paths", Count, "changed path", Ledgers, "", "attempts whose path or query is not the client's without the gateway's prefix"),
     row(Metric::LeakedCredentials, "leaked_credentials", Count, "leaked credential", Ledgers, "", "attempts that carried a client's own credential to a simulator"),
+    row(Metric::GatewayAttempts, "gateway_attempts", Count, "gateway attempt", GatewayAttempts, "", "attempts in the gateway's access log, also those that arrived nowhere"),
+    row(Metric::Trips, "trips", Count, "trip", GatewayAttempts, "", "attempts whose answer opened a breaker, by the gateway's access log"),
+    row(Metric::WastedAttempts, "wasted_attempts", Count, "wasted attempt", Ledgers, "", "attempts that arrived before a wait that the same deployment had promised was over; the later promise wins, and those under way when it was given count"),
+    row(Metric::EarlyClientRetries, "early_client_retries", Count, "early client attempt", ClientAttempts, "", "client attempts sent before the wait that the answer before asked for was over"),
+    row(Metric::MovedRequests, "moved_requests", Count, "moved request", Requests, "", "requests served by another backend than the one that served their user before"),
+    row(Metric::Probes, "probes", Count, "probe", Ledgers, "", "requests of the gateway's own prober that arrived at simulators; no other metric counts them"),
     row(Metric::TokensCharged, "tokens_charged", Sum, "token", Ledgers, GATEWAY_OR_NAME, "tokens that limiters charged"),
     row(Metric::TokensEstimated, "tokens_estimated", Sum, "token", Ledgers, GATEWAY_OR_NAME, "tokens that limiters estimated before answering"),
     row(Metric::PromptTokens, "prompt_tokens", Sum, "token", Ledgers, ANYONE, "tokens of prompts (by=client: as the answers' usage says)"),
@@ -119,6 +138,11 @@ pub const METRICS: &[MetricRow] = &[
     row(Metric::InterTokenGap, "inter_token_gap", Duration, "", Gaps, "", "between events with content; `backend` is the one that the answer claims"),
     row(Metric::Lag, "lag", Duration, "", Requests, "", "from the planned start to sending"),
     row(Metric::RetryAfter, "retry_after", Duration, "", Requests, "", "what the answer's retry-after asks for"),
+    row(Metric::GatewayWait, "gateway_wait", Duration, "", Gateway, "", "sum of the waits between the attempts of a gateway request, 0 with one attempt"),
+    row(Metric::Silence, "silence", Duration, "", Ledgers, "", "between consecutive arrivals at a simulator; it belongs to the later one"),
+    row(Metric::TimeToOpen, "time_to_open", Duration, "", Ledgers, "", "of each outage of a simulator, from its first failing answer to the last arrival before the gateway left it alone, or of the whole outage if it never did"),
+    row(Metric::TimeToRecover, "time_to_recover", Duration, "", Ledgers, "", "of each outage of a simulator, from the latest wait promised, or the last failing answer if none was, to the arrival of the first success"),
+    row(Metric::AbortDelay, "abort_delay", Duration, "", Ledgers, "", "from a client's hanging up to the end of its attempt at a simulator"),
 ];
 
 const GATEWAY_OR_NAME: &str = "`gateway` or a simulator";
@@ -165,9 +189,10 @@ impl MetricRow {
     pub fn labels(&self) -> Vec<Label> {
         let has = |label: &Label| match label {
             Label::By => !self.by.is_empty(),
-            label => self.records.has(*label),
+            label => self.records.has(label),
         };
-        Label::ALL.into_iter().filter(has).collect()
+        let all = Label::ALL.into_iter().chain([Label::any_header()]);
+        all.filter(has).collect()
     }
 
     /// Whether `by=client` is a choice.
@@ -178,7 +203,7 @@ impl MetricRow {
 
 impl Records {
     /// Whether records of this kind have `label`.
-    pub fn has(self, label: Label) -> bool {
+    pub fn has(self, label: &Label) -> bool {
         match label {
             Label::Phase | Label::Class => true,
             // A choice between kinds of records, not a property of one.
@@ -186,9 +211,18 @@ impl Records {
             Label::Backend => self != Self::ClientAttempts,
             Label::Reason => matches!(self, Self::Requests | Self::Gateway | Self::Ledgers),
             Label::RefusedBy => matches!(self, Self::Requests | Self::Gateway),
-            Label::Ordinal => matches!(self, Self::ClientAttempts | Self::Ledgers),
-            Label::Error => matches!(self, Self::Requests | Self::ClientAttempts),
+            Label::Ordinal => matches!(
+                self,
+                Self::ClientAttempts | Self::GatewayAttempts | Self::Ledgers
+            ),
+            Label::Error => matches!(
+                self,
+                Self::Requests | Self::ClientAttempts | Self::GatewayAttempts
+            ),
+            Label::Fault => self == Self::Ledgers,
+            Label::Header(_) => matches!(self, Self::Requests | Self::ClientAttempts),
             Label::Status
+            | Label::User
             | Label::Deployment
             | Label::Operation
             | Label::Subscription
@@ -204,6 +238,7 @@ impl Records {
             Self::Requests => "client requests",
             Self::ClientAttempts => "client attempts",
             Self::Gateway => "gateway log entries",
+            Self::GatewayAttempts => "gateway attempts",
             Self::Ledgers => "ledger entries",
             Self::Gaps => "gaps between tokens",
         }

@@ -72,6 +72,10 @@ pub struct Names {
     pub deployments: Vec<String>,
     /// Whether a gateway stands between.
     pub has_gateway: bool,
+    /// Response headers that some class watches, in lower case; none where that is not known.
+    pub headers: Option<Vec<String>>,
+    /// Metrics that the plan can bring nothing about for, each with the reason.
+    pub impossible: Vec<(Metric, &'static str)>,
 }
 
 /// What is wrong with a sentence, and where.

@@ -13,7 +13,7 @@
 //!            | ( "min" | "max" ) "in" DURATION "of" ( selection | "…" )
 //!            | "share" "of" match "in" selection
 //!            | ( "most" | "fewest" ) ( match "among" N "consecutive" selection | "…" )
-//!            | "longest" "run" "of" match "in" selection
+//!            | "longest" ( "run" | "stretch" ) "of" match "in" selection
 //!            | "fit" "of" LABEL "to" value "=" weight { "," value "=" weight } "in" selection
 //! selection  = METRIC [ "{" ( "…" | label { "," label } ) "}" ]      (selection.rs)
 //! ```
@@ -139,10 +139,10 @@ impl Parser<'_> {
         let label = self.label()?;
         self.word("in")?;
         let within = self.counted_selection()?;
-        self.check_label(label, &within);
+        self.check_label(&label, &within);
         self.word("is")?;
         let declared = self.here().start;
-        let pattern = self.pattern(label)?;
+        let pattern = self.pattern(&label)?;
         let assertion = Assertion::Order {
             label,
             within,
@@ -164,7 +164,7 @@ impl Parser<'_> {
         self.word("attempts")?;
         let declared = self.here().start;
         self.symbol("[")?;
-        let pattern = self.pattern(Label::Backend)?;
+        let pattern = self.pattern(&Label::Backend)?;
         self.symbol("]")?;
         Ok((Assertion::Each { of, pattern }, declared))
     }

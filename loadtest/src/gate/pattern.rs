@@ -13,7 +13,7 @@ const MOST_ITEMS: u64 = 10_000;
 
 impl Parser<'_> {
     /// A pattern over values of `label`, up to a closing bracket, `and` or the end.
-    pub(super) fn pattern(&mut self, label: Label) -> Parsed<Pattern> {
+    pub(super) fn pattern(&mut self, label: &Label) -> Parsed<Pattern> {
         let start = self.here().start;
         let pattern = self.alternatives(label)?;
         if items(&pattern) > MOST_ITEMS {
@@ -23,7 +23,7 @@ impl Parser<'_> {
         Ok(pattern)
     }
 
-    fn alternatives(&mut self, label: Label) -> Parsed<Pattern> {
+    fn alternatives(&mut self, label: &Label) -> Parsed<Pattern> {
         let mut alternatives = vec![self.sequence(label)?];
         while self.eat_symbol("|") {
             alternatives.push(self.sequence(label)?);
@@ -34,7 +34,7 @@ impl Parser<'_> {
         })
     }
 
-    fn sequence(&mut self, label: Label) -> Parsed<Pattern> {
+    fn sequence(&mut self, label: &Label) -> Parsed<Pattern> {
         let mut sequence = vec![];
         while !self.is_word("and")
             && !matches!(
@@ -47,7 +47,7 @@ impl Parser<'_> {
         Ok(Pattern::Sequence(sequence))
     }
 
-    fn repeated(&mut self, label: Label) -> Parsed<Pattern> {
+    fn repeated(&mut self, label: &Label) -> Parsed<Pattern> {
         let mut pattern = self.atom(label)?;
         loop {
             let (min, max) = match self.kind() {
@@ -97,7 +97,7 @@ impl Parser<'_> {
         Ok(count)
     }
 
-    fn atom(&mut self, label: Label) -> Parsed<Pattern> {
+    fn atom(&mut self, label: &Label) -> Parsed<Pattern> {
         if self.eat_symbol("(") {
             let group = self.alternatives(label)?;
             self.symbol(")")?;

@@ -52,6 +52,10 @@ pub(super) const FORMS: &[(&str, &str)] = &[
         "an unbroken run",
     ),
     (
+        "longest stretch of status=503 in requests <= 60s",
+        "the time from the first to the last of an unbroken run",
+    ),
+    (
         "order of backend in requests is (a b)* a?",
         "the whole sequence; patterns know `. ( ) | * + ? {n} {n,m}` and `name:status`",
     ),
@@ -72,7 +76,8 @@ pub fn reference() -> String {
     }
     text.push_str("\n| metric | counts or measures | labels |\n|---|---|---|\n");
     for row in METRICS {
-        let labels: Vec<_> = row.labels().into_iter().map(Label::name).collect();
+        let labels = row.labels();
+        let labels: Vec<_> = labels.iter().map(Label::name).collect();
         let kind = match row.kind {
             Kind::Count | Kind::Sum => "",
             Kind::Duration => " (a duration: needs `p50 of`, `max of`, …)",
@@ -86,7 +91,7 @@ pub fn reference() -> String {
         );
     }
     text.push_str("\n| label | values |\n|---|---|\n");
-    for label in Label::ALL {
+    for label in Label::ALL.into_iter().chain([Label::any_header()]) {
         let meaning = label.meaning().replace('|', "\\|");
         let _ = writeln!(text, "| `{}` | {meaning} |", label.name());
     }

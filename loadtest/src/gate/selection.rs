@@ -15,6 +15,18 @@ use super::sentence::{Filter, FilterValue, PhaseSlice, Selection};
 use super::suggest::{one_of, unknown};
 
 const OPERATIONS: [&str; 3] = ["chat_completions", "completions", "embeddings"];
+/// Source: the faults of the simulator, as its ledger names them.
+const FAULTS: [&str; 9] = [
+    "status",
+    "delay",
+    "silence",
+    "refused",
+    "reset",
+    "cut",
+    "stall",
+    "slow_headers",
+    "none",
+];
 const ERRORS: [&str; 6] = ["refused", "reset", "cut", "timed_out", "other", "none"];
 
 impl Selection {
@@ -43,12 +55,15 @@ impl Selection {
 
     /// Labels that all its records have.
     fn labels(&self) -> Vec<Label> {
-        let kinds = self.records();
-        let has = |label: &Label| match label {
+        let all = Label::ALL.into_iter().chain([Label::any_header()]);
+        all.filter(|label| self.has(label)).collect()
+    }
+
+    fn has(&self, label: &Label) -> bool {
+        match label {
             Label::By => !self.metric.row().by.is_empty(),
-            label => kinds.iter().all(|kind| kind.has(*label)),
-        };
-        Label::ALL.into_iter().filter(has).collect()
+            label => self.records().iter().all(|kind| kind.has(label)),
+        }
     }
 }
 
@@ -70,7 +85,7 @@ impl Parser<'_> {
             selection = Selection { metric, ..before };
             self.symbol("}")?;
             for filter in &selection.filters {
-                self.check_label(filter.label, &selection);
+                self.check_label(&filter.label, &selection);
             }
             return Ok(selection);
         }
@@ -78,7 +93,7 @@ impl Parser<'_> {
         while !self.eat_symbol("}") {
             let place = self.here();
             let label = self.label()?;
-            self.label_of(label, &mut selection)?;
+            self.label_of(&label, &mut selection)?;
             written.push((label, place));
             if !self.eat_symbol(",") {
                 self.symbol("}")?;
@@ -86,7 +101,7 @@ impl Parser<'_> {
             }
         }
         for (label, place) in written {
-            self.check_label_at(label, &selection, place);
+            self.check_label_at(&label, &selection, place);
         }
         Ok(selection)
     }
@@ -99,6 +114,10 @@ impl Parser<'_> {
             let known: Vec<_> = METRICS.iter().map(|row| row.name).collect();
             return Err(unknown("metric", self.slice(), &known, self.here()));
         };
+        if let Some((_, why)) = self.names.impossible.iter().find(|(m, _)| *m == metric) {
+            let message = format!("`{}` measures nothing here: {why}", self.slice());
+            self.report(SentenceError::new(self.here(), message));
+        }
         self.advance();
         Ok(metric)
     }
@@ -109,14 +128,31 @@ impl Parser<'_> {
             return Err(self.expected("a label"));
         }
         let Some(label) = Label::named(self.slice()) else {
-            let known = Label::ALL.map(Label::name);
+            let known: Vec<_> = Label::ALL.iter().map(Label::name).collect();
             return Err(unknown("label", self.slice(), &known, self.here()));
         };
+        self.check_watched(&label);
         self.advance();
         Ok(label)
     }
 
-    fn label_of(&mut self, label: Label, selection: &mut Selection) -> Parsed<()> {
+    /// Notes an error if no class watches the header of `label`, which comes next.
+    fn check_watched(&mut self, label: &Label) {
+        let (Some(header), Some(watched)) = (label.header(), &self.names.headers) else {
+            return;
+        };
+        if watched.iter().any(|name| name == header) {
+            return;
+        }
+        let error = SentenceError::new(
+            self.here(),
+            format!("no class watches the header `{header}`"),
+        );
+        let help = format!("add `watches_headers = [\"{header}\"]` to the class");
+        self.report(error.with_help(help));
+    }
+
+    fn label_of(&mut self, label: &Label, selection: &mut Selection) -> Parsed<()> {
         match label {
             Label::By => self.by(selection),
             Label::Phase => self.phases(selection),
@@ -129,17 +165,20 @@ impl Parser<'_> {
     }
 
     /// Notes an error if `selection`'s records do not have `label`, which was just read.
-    pub(super) fn check_label(&mut self, label: Label, selection: &Selection) {
+    pub(super) fn check_label(&mut self, label: &Label, selection: &Selection) {
         let place = self.last();
         self.check_label_at(label, selection, place);
     }
 
-    fn check_label_at(&mut self, label: Label, selection: &Selection, place: Range<usize>) {
-        let labels = selection.labels();
-        if labels.contains(&label) {
+    fn check_label_at(&mut self, label: &Label, selection: &Selection, place: Range<usize>) {
+        if selection.has(label) {
             return;
         }
-        let known: Vec<_> = labels.iter().map(|l| format!("`{}`", l.name())).collect();
+        let known: Vec<_> = selection
+            .labels()
+            .iter()
+            .map(|l| format!("`{}`", l.name()))
+            .collect();
         let message = format!(
             "`{}` has no label `{}`, expected {}",
             selection.metric.row().name,
@@ -260,28 +299,37 @@ impl Parser<'_> {
     }
 
     /// `=a|b` or `!=a|b` after the name of a label.
-    pub(super) fn filter(&mut self, label: Label) -> Parsed<Filter> {
+    pub(super) fn filter(&mut self, label: &Label) -> Parsed<Filter> {
         let is_excluding = self.sign()?;
         let mut values = vec![self.label_value(label)?];
         while self.eat_symbol("|") {
             values.push(self.label_value(label)?);
         }
         Ok(Filter {
-            label,
+            label: label.clone(),
             is_excluding,
             values,
         })
     }
 
     /// A value that `label` can have.
-    pub(super) fn label_value(&mut self, label: Label) -> Parsed<FilterValue> {
+    pub(super) fn label_value(&mut self, label: &Label) -> Parsed<FilterValue> {
         let names = self.names;
         let simulators = names.simulators.iter().map(String::as_str);
         let (kind, known): (&str, Vec<&str>) = match label {
+            Label::Status if self.eat_word("none") => return Ok(FilterValue::None),
             Label::Status => return self.number(100..=599, "a status from 100 to 599"),
-            Label::Ordinal | Label::Attempts => return self.number(0..=u64::MAX, "a whole number"),
+            Label::Ordinal | Label::Attempts | Label::User => {
+                return self.number(0..=u64::MAX, "a whole number");
+            }
             Label::Streamed | Label::Aborted => return self.flag(),
             Label::Subscription | Label::Reason => return Ok(FilterValue::Word(self.name()?)),
+            Label::Header(_) => {
+                return Ok(match self.name()? {
+                    name if name == "none" => FilterValue::None,
+                    name => FilterValue::Word(name),
+                });
+            }
             Label::Phase => return Err(self.expected("a label other than `phase`")),
             Label::By => return Err(self.expected("a label other than `by`")),
             Label::Class => ("class", names.classes.iter().map(String::as_str).collect()),
@@ -297,6 +345,7 @@ impl Parser<'_> {
             }
             Label::Operation => ("operation", OPERATIONS.to_vec()),
             Label::Error => ("transport error", ERRORS.to_vec()),
+            Label::Fault => ("fault", FAULTS.to_vec()),
         };
         self.known(kind, &known)
     }

@@ -178,6 +178,8 @@ pub enum Term {
     },
     /// The longest run of consecutive records that match.
     LongestRun {
+        /// Whether it is measured in time, from the first to the last of the run, not in records.
+        is_timed: bool,
         /// What they match.
         matching: Filter,
         /// Among which records.
@@ -379,6 +381,7 @@ impl Comparison {
 impl fmt::Display for FilterValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Word(word) if word.contains(' ') => write!(f, "'{word}'"),
             Self::Word(word) => f.write_str(word),
             Self::Number(number) => write!(f, "{number}"),
             Self::Flag(flag) => write!(f, "{flag}"),

@@ -99,7 +99,7 @@ impl Parser<'_> {
         let matching = self.matching()?;
         self.word("in")?;
         let within = self.counted_selection()?;
-        self.check_label(matching.label, &within);
+        self.check_label(&matching.label, &within);
         Ok(Term::Share { matching, within })
     }
 
@@ -127,7 +127,7 @@ impl Parser<'_> {
         let length = self.whole_number("how many consecutive ones, at least 2", 2)?;
         self.word("consecutive")?;
         let within = self.counted_selection()?;
-        self.check_label(matching.label, &within);
+        self.check_label(&matching.label, &within);
         Ok(Term::Among {
             extreme,
             matching,
@@ -138,13 +138,20 @@ impl Parser<'_> {
 
     fn longest_run(&mut self) -> Parsed<Term> {
         self.next += 1;
-        self.word("run")?;
+        let is_timed = self.eat_word("stretch");
+        if !is_timed && !self.eat_word("run") {
+            return Err(self.expected("`run` or `stretch`"));
+        }
         self.word("of")?;
         let matching = self.matching()?;
         self.word("in")?;
         let within = self.counted_selection()?;
-        self.check_label(matching.label, &within);
-        Ok(Term::LongestRun { matching, within })
+        self.check_label(&matching.label, &within);
+        Ok(Term::LongestRun {
+            is_timed,
+            matching,
+            within,
+        })
     }
 
     fn fit(&mut self) -> Parsed<Term> {
@@ -154,7 +161,7 @@ impl Parser<'_> {
         self.word("to")?;
         let mut weights = vec![];
         loop {
-            let value = self.label_value(label)?;
+            let value = self.label_value(&label)?;
             self.symbol("=")?;
             weights.push((value, self.weight()?));
             if !self.eat_symbol(",") {
@@ -163,7 +170,7 @@ impl Parser<'_> {
         }
         self.word("in")?;
         let within = self.counted_selection()?;
-        self.check_label(label, &within);
+        self.check_label(&label, &within);
         Ok(Term::Fit {
             label,
             weights,
@@ -181,7 +188,7 @@ impl Parser<'_> {
 
     fn matching(&mut self) -> Parsed<Filter> {
         let label = self.label()?;
-        self.filter(label)
+        self.filter(&label)
     }
 
     /// A selection of a count or a sum.
@@ -252,7 +259,7 @@ fn is_number(text: &str) -> bool {
 
 fn needs_statistic(selection: &Selection, range: Range<usize>) -> SentenceError {
     let name = selection.metric.row().name;
-    let message = format!("`{name}` is one duration per request and needs a statistic");
+    let message = format!("`{name}` is a duration of each record and needs a statistic");
     SentenceError::new(range, message)
         .with_help(format!("write `p50 of {name}` or `max of {name}`"))
 }

@@ -49,7 +49,15 @@ fn bound(comparison: &Comparison) -> Option<Duration> {
 }
 
 fn is_timed(term: &Term) -> bool {
-    matches!(term, Term::Statistic(_, selection) if selection.metric != Metric::RetryAfter)
+    match term {
+        Term::Statistic(_, selection) => selection.metric != Metric::RetryAfter,
+        Term::LongestRun { is_timed, .. } => *is_timed,
+        Term::Total(_)
+        | Term::Window { .. }
+        | Term::Share { .. }
+        | Term::Among { .. }
+        | Term::Fit { .. } => false,
+    }
 }
 
 /// The literal part of a sum, in microseconds.

@@ -68,7 +68,7 @@ pub(crate) fn type_of(value: &Value) -> Result<Type, SentenceError> {
 
 fn type_of_term(term: &Term) -> Type {
     match term {
-        Term::Statistic(..) => Type::Duration,
+        Term::Statistic(..) | Term::LongestRun { is_timed: true, .. } => Type::Duration,
         Term::Share { .. } | Term::Fit { .. } => Type::Share,
         Term::Total(selection) if selection.metric.row().kind == Kind::Duration => Type::Duration,
         Term::Total(_) | Term::Window { .. } | Term::Among { .. } | Term::LongestRun { .. } => {

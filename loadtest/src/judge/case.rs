@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use clock::Moment;
 
+use super::conduct::{Conduct, Demand, conduct};
 use super::join::{AttemptRef, Joined, JoinedRequest, Owner, booked, join};
 use super::label::Found;
 use super::{Facts, JudgeContext};
 use crate::evidence::Evidence;
-use crate::gate::{Label, Origin, PhaseSlice, Records, Selection};
+use crate::gate::{Label, Metric, Origin, PhaseSlice, Records, Selection};
 use crate::observation::Observation;
-use crate::topology::{AccessEntry, LedgerEntry};
+use crate::topology::{AccessAttempt, AccessEntry, LedgerEntry};
 
 /// The evidence of one run, joined.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Case<'a> {
     pub(crate) joined: Joined,
     /// Rank of each request among all, in the order in which they reached the gateway.
     ranks: Vec<usize>,
+    /// How each simulator was treated, by the index in its ledger.
+    conduct: BTreeMap<Arc<str>, BTreeMap<usize, Conduct>>,
 }
 
 /// Where a record stands in the evidence.
@@ -37,6 +40,8 @@ pub(crate) enum Place {
     ClientAttempt(usize),
     /// An entry of the gateway's log, by its index.
     Gateway(usize),
+    /// An attempt in the gateway's log, by the index of its entry and its own.
+    GatewayAttempt(usize, usize),
     /// An entry of a simulator's ledger, by its index.
     Ledger(Arc<str>, usize),
 }
@@ -71,8 +76,10 @@ impl<'a> Case<'a> {
             context,
             joined: join(evidence, facts),
             ranks: vec![],
+            conduct: BTreeMap::new(),
         };
         case.ranks = case.ranked();
+        case.conduct = case.conducts();
         case
     }
 
@@ -137,7 +144,7 @@ impl<'a> Case<'a> {
         records.retain(|record| record.value > 0.0);
         records.sort_by_key(|record| match &record.place {
             Place::Request(index) => (Moment::ZERO, self.ranks[*index]),
-            Place::Gateway(index) => (Moment::ZERO, *index),
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => (Moment::ZERO, *index),
             Place::ClientAttempt(index) => (record.arrived, *index),
             Place::Ledger(..) => (record.arrived, self.ordinal(record).unwrap_or(usize::MAX)),
         });
@@ -145,7 +152,12 @@ impl<'a> Case<'a> {
     }
 
     fn places(&self, kind: Records, selection: &Selection) -> Vec<Place> {
-        let is_ours = |owner: &Owner| *owner != Owner::AnotherRun;
+        let is_of_prober = selection.metric == Metric::Probes;
+        let is_ours = |owner: &Owner| match owner {
+            Owner::Request { .. } | Owner::Nobody => !is_of_prober,
+            Owner::Prober => is_of_prober,
+            Owner::AnotherRun => false,
+        };
         match kind {
             Records::Requests => (0..self.joined.requests.len())
                 .map(Place::Request)
@@ -158,6 +170,14 @@ impl<'a> Case<'a> {
                 let owners = self.joined.gateway.iter().enumerate();
                 let ours = owners.filter(|(_, owner)| is_ours(owner));
                 ours.map(|(index, _)| Place::Gateway(index)).collect()
+            }
+            Records::GatewayAttempts => {
+                let owners = self.joined.gateway.iter().zip(self.log()).enumerate();
+                let ours = owners.filter(|(_, (owner, _))| is_ours(owner));
+                let places = ours.flat_map(|(index, (_, entry))| {
+                    (0..entry.attempts.len()).map(move |nth| Place::GatewayAttempt(index, nth))
+                });
+                places.collect()
             }
             Records::Ledgers => {
                 let ledgers = self.joined.ledgers.iter();
@@ -187,6 +207,10 @@ impl<'a> Case<'a> {
                 let request = self.joined.gateway[*index].request();
                 (request, self.log()[*index].arrived)
             }
+            Place::GatewayAttempt(index, nth) => {
+                let request = self.joined.gateway[*index].request();
+                (request, self.gateway_attempt(*index, *nth).started)
+            }
             Place::Ledger(name, index) => {
                 let request = self.joined.ledgers[name][*index].request();
                 let entry = self.ledger_entry(name, *index);
@@ -208,6 +232,41 @@ impl<'a> Case<'a> {
         &ledger
             .and_then(|l| l.given())
             .expect("places refer to given ledgers")[index]
+    }
+
+    /// An attempt in the gateway's log.
+    pub(crate) fn gateway_attempt(&self, entry: usize, nth: usize) -> &'a AccessAttempt {
+        &self.log()[entry].attempts[nth]
+    }
+
+    /// How its simulator was treated, told by the ledger entry of this index.
+    pub(super) fn conduct(&self, simulator: &str, index: usize) -> Conduct {
+        let found = self.conduct.get(simulator).and_then(|c| c.get(&index));
+        found.copied().unwrap_or_default()
+    }
+
+    fn conducts(&self) -> BTreeMap<Arc<str>, BTreeMap<usize, Conduct>> {
+        let is_direct = |seen: &&Observation| {
+            let class = self.facts.class(&seen.class);
+            class.is_some_and(|class| class.direct.is_some())
+        };
+        let through = self.evidence.observations.iter();
+        let mut sent: Vec<_> = through.filter(|o| !is_direct(o)).map(|o| o.sent).collect();
+        sent.sort_unstable();
+        let demand = Demand {
+            sent,
+            backends: self.facts.simulators.len(),
+        };
+        let ledgers = self.joined.ledgers.iter().map(|(name, owners)| {
+            let is_ours = |owner: &Owner| !matches!(owner, Owner::AnotherRun | Owner::Prober);
+            let owned = owners.iter().enumerate();
+            let ours = owned.filter(|(_, owner)| is_ours(owner));
+            let indices: Vec<usize> = ours.map(|(index, _)| index).collect();
+            let entries = indices.iter().map(|index| self.ledger_entry(name, *index));
+            let found = conduct(&entries.collect::<Vec<_>>(), &demand);
+            (Arc::clone(name), indices.into_iter().zip(found).collect())
+        });
+        ledgers.collect()
     }
 
     /// The request that a client attempt belongs to.

@@ -95,7 +95,7 @@ impl Case<'_> {
                 label,
                 within,
                 pattern,
-            } => self.order(*label, within, pattern),
+            } => self.order(label, within, pattern),
             Assertion::Each { of, pattern } => self.each(of, pattern),
         }
     }
@@ -162,7 +162,10 @@ impl Case<'_> {
             Expression::Share(share) => literal(*share),
             Expression::Term(term) => {
                 let reading = self.read(term);
-                let is_duration = matches!(term, Term::Statistic(..));
+                let is_duration = matches!(
+                    term,
+                    Term::Statistic(..) | Term::LongestRun { is_timed: true, .. }
+                );
                 let scale = if is_duration { scale } else { 1.0 };
                 Computed {
                     value: reading.value.map(|value| value * scale),

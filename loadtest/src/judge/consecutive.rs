@@ -1,9 +1,13 @@
 //! Consecutive records: how many of k match, and how long they match without a break.
 
+use std::time::Duration;
+
+use clock::Moment;
+
 use crate::gate::Extreme;
 
 /// A stretch of consecutive records and how many of them match.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Stretch {
     /// Index of its first record.
     pub(crate) start: usize,
@@ -36,6 +40,31 @@ pub(crate) fn among(matches: &[bool], length: usize, extreme: Extreme) -> Option
         length,
         matching: best.1,
     })
+}
+
+/// The first of the runs of matches that last longest, from the moment of its first record to
+/// that of its last, and how long; of length 0 if nothing matches.
+pub(crate) fn longest_stretch(matches: &[bool], at: &[Moment]) -> (Stretch, Duration) {
+    let mut best = (Stretch::default(), Duration::ZERO);
+    let mut start = None;
+    for (index, is_match) in matches.iter().enumerate() {
+        if !is_match {
+            start = None;
+            continue;
+        }
+        let start = *start.get_or_insert(index);
+        let lasted = at[index].since(at[start]);
+        if best.0.length == 0 || lasted > best.1 {
+            let length = index + 1 - start;
+            let run = Stretch {
+                start,
+                length,
+                matching: length,
+            };
+            best = (run, lasted);
+        }
+    }
+    best
 }
 
 /// The first of the longest runs of matches; of length 0 if nothing matches.
@@ -72,6 +101,21 @@ mod tests {
     #[test]
     fn fewer_records_than_asked_for_are_no_stretch() {
         assert_eq!(among(&ALTERNATING, 7, Extreme::Most), None);
+    }
+
+    #[test]
+    fn the_longest_stretch_is_the_one_that_lasts() {
+        let at = [0, 10, 20, 70, 71, 72].map(Moment::from_micros);
+        let matches = [true, false, true, true, false, true];
+        let (run, lasted) = longest_stretch(&matches, &at);
+        assert_eq!((run.start, run.length), (2, 2));
+        assert_eq!(lasted, Duration::from_micros(50));
+        let (one, none) = longest_stretch(&[false, true], &at);
+        assert_eq!((one.start, one.length, none), (1, 1, Duration::ZERO));
+        assert_eq!(
+            longest_stretch(&[], &[]),
+            (Stretch::default(), Duration::ZERO)
+        );
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl Case<'_> {
                 )
             }
             Place::Gateway(index) => format!("gateway log {}", self.log()[*index].number),
+            Place::GatewayAttempt(index, nth) => {
+                let attempt = self.gateway_attempt(*index, *nth);
+                let number = self.log()[*index].number;
+                format!("gateway log {number} attempt {nth} at {}", attempt.backend)
+            }
             Place::Ledger(name, index) => {
                 format!("{name} ledger {}", self.ledger_entry(name, *index).number)
             }
@@ -180,9 +185,12 @@ fn term_in_words(term: &Term) -> String {
             )
         }
         Term::LongestRun {
-            matching: filter, ..
+            is_timed,
+            matching: filter,
+            ..
         } => {
-            format!("longest run of {} in {selection}", matching(filter))
+            let what = if *is_timed { "stretch" } else { "run" };
+            format!("longest {what} of {} in {selection}", matching(filter))
         }
         Term::Fit { label, .. } => format!("fit of {} in {selection}", label.name()),
     }

@@ -135,6 +135,7 @@ impl Facts {
             simulators: self.simulators.clone(),
             deployments: self.deployments.clone(),
             has_gateway: self.has_gateway,
+            ..Names::default()
         }
     }
 

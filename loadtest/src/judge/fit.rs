@@ -9,7 +9,7 @@ impl Case<'_> {
     /// The p-value of the values of `label`; a value without a declared weight forbids any fit.
     pub(super) fn fit(
         &self,
-        label: Label,
+        label: &Label,
         weights: &[(FilterValue, f64)],
         within: &Selection,
     ) -> Reading {

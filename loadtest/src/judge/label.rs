@@ -53,19 +53,21 @@ impl Found<'_> {
 impl<'a> Case<'a> {
     /// Whether a label of `record` has, or has not, the values of `filter`.
     pub(crate) fn matches(&self, record: &Record, filter: &Filter) -> bool {
-        self.label(record, filter.label).passes(filter)
+        self.label(record, &filter.label).passes(filter)
     }
 
     /// The client attempt that `record` belongs to.
     pub(super) fn observation_of(&self, record: &Record) -> Option<&'a Observation> {
         let observation = |owner: Owner| match owner {
             Owner::Request { observation, .. } => Some(&self.evidence.observations[observation]),
-            Owner::Nobody | Owner::AnotherRun => None,
+            Owner::Nobody | Owner::AnotherRun | Owner::Prober => None,
         };
         match &record.place {
             Place::Request(index) => Some(self.result(self.request(*index))),
             Place::ClientAttempt(index) => Some(&self.evidence.observations[*index]),
-            Place::Gateway(index) => observation(self.joined.gateway[*index]),
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
+                observation(self.joined.gateway[*index])
+            }
             Place::Ledger(name, index) => observation(self.joined.ledgers[name][*index]),
         }
     }
@@ -87,12 +89,18 @@ impl<'a> Case<'a> {
                     .iter()
                     .position(|a| a.simulator == *name && a.entry == *entry)
             }
+            Place::GatewayAttempt(entry, nth) => {
+                let entries = &self.request(record.request?).gateway;
+                let before = entries.iter().take_while(|other| *other != entry);
+                let before = before.map(|other| self.log()[*other].attempts.len());
+                Some(before.sum::<usize>() + nth)
+            }
             Place::Request(_) | Place::Gateway(_) => None,
         }
     }
 
     /// What `label` says of `record`.
-    pub(crate) fn label<'s>(&'s self, record: &'s Record, label: Label) -> Found<'s> {
+    pub(crate) fn label<'s>(&'s self, record: &'s Record, label: &Label) -> Found<'s> {
         let number = |n: Option<usize>| n.map_or(Found::Nothing, |n| Found::Number(n as u64));
         match label {
             Label::Phase => self.observation_of(record).map(|o| &*o.phase).into(),
@@ -110,9 +118,20 @@ impl<'a> Case<'a> {
             Label::Attempts => number(record.request.map(|r| self.request(r).attempts.len())),
             Label::Streamed => Found::Flag(self.streamed(record)),
             Label::Aborted => Found::Flag(self.aborted(record)),
-            Label::Error => self.observation_of(record).and_then(transport_error).into(),
-            // Answered by `selection.by`, before records are looked at.
-            Label::By => Found::Nothing,
+            Label::Error => self.error(record).into(),
+            Label::Fault => match &record.place {
+                Place::Ledger(name, index) => {
+                    self.ledger_entry(name, *index).fault.as_deref().into()
+                }
+                _ => Found::Nothing,
+            },
+            Label::User => {
+                let user = self.observation_of(record).map(|o| o.worker);
+                user.map_or(Found::Nothing, |user| Found::Number(user.into()))
+            }
+            // The one is answered by `selection.by`, before records are looked at; nobody records
+            // the other yet, and a sentence with one is not judged.
+            Label::By | Label::Header(_) => Found::Nothing,
         }
     }
 
@@ -121,6 +140,7 @@ impl<'a> Case<'a> {
         match &record.place {
             Place::Request(_) | Place::ClientAttempt(_) => self.observation_of(record)?.status(),
             Place::Gateway(index) => Some(self.log()[*index].status),
+            Place::GatewayAttempt(index, nth) => self.gateway_attempt(*index, *nth).status,
             Place::Ledger(name, index) => Some(self.ledger_entry(name, *index).status),
         }
     }
@@ -130,13 +150,16 @@ impl<'a> Case<'a> {
             Place::Request(index) => self.request(*index).backend.as_deref(),
             Place::ClientAttempt(_) => None,
             Place::Gateway(index) => self.log()[*index].backend.as_deref(),
+            Place::GatewayAttempt(index, nth) => Some(&self.gateway_attempt(*index, *nth).backend),
             Place::Ledger(name, _) => Some(name),
         }
     }
 
     fn subscription(&self, record: &Record) -> Option<&'a str> {
         let logged = match &record.place {
-            Place::Gateway(index) => self.log()[*index].subscription.as_deref(),
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
+                self.log()[*index].subscription.as_deref()
+            }
             Place::Request(_) | Place::ClientAttempt(_) | Place::Ledger(..) => None,
         };
         logged.or_else(|| self.class_of(record)?.subscription.as_deref())
@@ -144,7 +167,9 @@ impl<'a> Case<'a> {
 
     fn deployment(&self, record: &Record) -> Option<&'a str> {
         let booked = match &record.place {
-            Place::Gateway(index) => self.log()[*index].deployment.as_deref(),
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
+                self.log()[*index].deployment.as_deref()
+            }
             Place::Ledger(name, index) => self.ledger_entry(name, *index).deployment.as_deref(),
             Place::Request(_) | Place::ClientAttempt(_) => None,
         };
@@ -153,7 +178,9 @@ impl<'a> Case<'a> {
 
     fn operation(&self, record: &Record) -> Option<&'a str> {
         let booked = match &record.place {
-            Place::Gateway(index) => self.log()[*index].operation.as_deref(),
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
+                self.log()[*index].operation.as_deref()
+            }
             Place::Ledger(name, index) => self.ledger_entry(name, *index).operation.as_deref(),
             Place::Request(_) | Place::ClientAttempt(_) => None,
         };
@@ -168,7 +195,7 @@ impl<'a> Case<'a> {
                 let by_gateway = logged.and_then(|entry| entry.refusal.as_deref());
                 by_gateway.or_else(|| self.serving(request)?.refusal.as_deref())
             }
-            Place::ClientAttempt(_) => None,
+            Place::ClientAttempt(_) | Place::GatewayAttempt(..) => None,
             Place::Gateway(index) => self.log()[*index].refusal.as_deref(),
             Place::Ledger(name, index) => self.ledger_entry(name, *index).refusal.as_deref(),
         }
@@ -182,7 +209,10 @@ impl<'a> Case<'a> {
         }
         let has_refused = match &record.place {
             Place::Gateway(index) => self.log()[*index].refusal.is_some(),
-            Place::Request(_) | Place::ClientAttempt(_) | Place::Ledger(..) => false,
+            Place::Request(_)
+            | Place::ClientAttempt(_)
+            | Place::GatewayAttempt(..)
+            | Place::Ledger(..) => false,
         };
         let backend = self.backend(record).filter(|_| !has_refused);
         let is_direct = self
@@ -191,9 +221,26 @@ impl<'a> Case<'a> {
         backend.or((!is_direct).then_some("gateway"))
     }
 
+    /// The word for how an attempt failed without a whole answer.
+    fn error(&self, record: &Record) -> Option<&'static str> {
+        match &record.place {
+            Place::GatewayAttempt(index, nth) => {
+                let error = self.gateway_attempt(*index, *nth).error.as_deref()?;
+                Some(match error {
+                    "refused" => "refused",
+                    "reset" => "reset",
+                    "cut" => "cut",
+                    "timeout" => "timed_out",
+                    _ => "other",
+                })
+            }
+            _ => transport_error(self.observation_of(record)?),
+        }
+    }
+
     fn streamed(&self, record: &Record) -> bool {
         match &record.place {
-            Place::Gateway(index) => self.log()[*index].streamed,
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => self.log()[*index].streamed,
             Place::Ledger(name, index) => self.ledger_entry(name, *index).streamed,
             Place::Request(_) | Place::ClientAttempt(_) => {
                 self.observation_of(record).is_some_and(|o| o.streamed)
@@ -203,7 +250,9 @@ impl<'a> Case<'a> {
 
     fn aborted(&self, record: &Record) -> bool {
         match &record.place {
-            Place::Gateway(index) => self.log()[*index].aborted_by_client,
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
+                self.log()[*index].aborted_by_client
+            }
             Place::Ledger(name, index) => self.ledger_entry(name, *index).aborted_by_client,
             Place::Request(_) | Place::ClientAttempt(_) => {
                 self.observation_of(record).is_some_and(|o| o.aborted)

@@ -1,9 +1,11 @@
 //! What each record adds to a metric: the one place beside the metric table to add a metric.
 
+use std::time::Duration;
+
 use clock::Moment;
 
 use super::case::{Case, Place};
-use super::join::JoinedRequest;
+use super::join::{JoinedRequest, Owner};
 use crate::gate::Metric;
 use crate::observation::Observation;
 
@@ -19,9 +21,17 @@ impl Case<'_> {
     ) -> Option<f64> {
         match place {
             Place::Request(index) => self.of_request(metric, self.request(*index)),
-            Place::ClientAttempt(_) => Some(1.0),
+            Place::ClientAttempt(index) => match metric {
+                Metric::EarlyClientRetries => Some(claim(self.is_early(*index))),
+                _ => Some(1.0),
+            },
             Place::Gateway(index) => match metric {
                 Metric::Refusals => self.log()[*index].refusal.as_ref().map(|_| 1.0),
+                Metric::GatewayWait => self.gateway_wait(*index),
+                _ => Some(1.0),
+            },
+            Place::GatewayAttempt(index, nth) => match metric {
+                Metric::Trips => self.gateway_attempt(*index, *nth).tripped.then_some(1.0),
                 _ => Some(1.0),
             },
             Place::Ledger(name, index) => self.of_ledger(metric, name, *index, request),
@@ -43,16 +53,8 @@ impl Case<'_> {
             Metric::EndToEnd => span(result.planned, result.last_token_at?),
             Metric::Lag => span(result.planned, result.sent),
             Metric::RetryAfter => tokens(result.retry_after_ms?).map(|ms| ms * 1_000.0),
-            Metric::Requests
-            | Metric::ClientAttempts
-            | Metric::GatewayRequests
-            | Metric::Attempts
-            | Metric::Refusals
-            | Metric::ChangedPaths
-            | Metric::LeakedCredentials
-            | Metric::TokensCharged
-            | Metric::TokensEstimated
-            | Metric::InterTokenGap => Some(1.0),
+            Metric::MovedRequests => self.moved(request),
+            _ => Some(1.0),
         }
     }
 
@@ -71,6 +73,11 @@ impl Case<'_> {
             Metric::PromptTokens => tokens(entry.prompt_tokens),
             Metric::CompletionTokens => tokens(entry.completion_tokens),
             Metric::TokensYielded => tokens(entry.tokens_yielded),
+            Metric::WastedAttempts => Some(claim(self.conduct(simulator, index).is_wasted)),
+            Metric::Silence => micros(self.conduct(simulator, index).silence?),
+            Metric::TimeToOpen => micros(self.conduct(simulator, index).time_to_open?),
+            Metric::TimeToRecover => micros(self.conduct(simulator, index).time_to_recover?),
+            Metric::AbortDelay => self.abort_delay(simulator, index),
             Metric::ChangedPaths => {
                 let expected = &self.result(self.request(request?)).expected_path_and_query;
                 Some(claim(entry.path_and_query != *expected))
@@ -88,6 +95,54 @@ impl Case<'_> {
             }
             _ => Some(1.0),
         }
+    }
+
+    /// Whether a client attempt was sent before the wait that the one before was asked for was over.
+    fn is_early(&self, index: usize) -> bool {
+        let observations = &self.evidence.observations;
+        let attempt = &observations[index];
+        let before = index.checked_sub(1).map(|before| &observations[before]);
+        let before = before.filter(|before| before.request == attempt.request);
+        before.is_some_and(|before| {
+            let answered = before.headers_at.unwrap_or(before.ended);
+            let wait = before.retry_after_ms.map(Duration::from_millis);
+            wait.is_some_and(|wait| attempt.sent < answered + wait)
+        })
+    }
+
+    /// Sum of the waits between the attempts of a gateway request; none without attempts.
+    fn gateway_wait(&self, index: usize) -> Option<f64> {
+        let attempts = &self.log()[index].attempts;
+        let waits = attempts.windows(2);
+        let waits = waits.map(|pair| pair[1].started.since(pair[0].ended));
+        let whole = waits.sum();
+        micros((!attempts.is_empty()).then_some(whole)?)
+    }
+
+    /// How long an attempt went on after its client had hung up; none where none did.
+    fn abort_delay(&self, simulator: &str, index: usize) -> Option<f64> {
+        let Owner::Request { observation, .. } = self.joined.ledgers[simulator][index] else {
+            return None;
+        };
+        let client = &self.evidence.observations[observation];
+        let ended = self.ledger_entry(simulator, index).ended?;
+        // What had ended before, such as a refused attempt, was not abandoned.
+        let was_abandoned = client.aborted && ended >= client.ended;
+        micros(was_abandoned.then(|| ended.since(client.ended))?)
+    }
+
+    /// Whether another backend had served the user's request before; none without one or a backend.
+    fn moved(&self, request: &JoinedRequest) -> Option<f64> {
+        let backend = request.backend.as_ref()?;
+        let user = self.result(request);
+        let before = self.joined.requests.iter().rev();
+        let before = before.skip_while(|other| other.observations.end > request.observations.start);
+        let mut served = before.filter(|other| {
+            let other_user = self.result(other);
+            let is_same = (&other_user.class, other_user.worker) == (&user.class, user.worker);
+            is_same && other.backend.is_some()
+        });
+        Some(claim(served.next()?.backend.as_ref()? != backend))
     }
 
     /// Whether a key with this hash is one that clients present to the gateway.
@@ -128,6 +183,12 @@ fn claim(is_true: bool) -> f64 {
 #[expect(clippy::unnecessary_wraps, reason = "reads as an arm of `measure`")]
 fn tokens(number: u64) -> Option<f64> {
     Some(number as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 microseconds")]
+#[expect(clippy::unnecessary_wraps, reason = "reads as an arm of `measure`")]
+fn micros(length: Duration) -> Option<f64> {
+    Some(length.as_micros() as f64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 microseconds")]

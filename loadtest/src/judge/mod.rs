@@ -10,6 +10,7 @@
 mod books;
 mod case;
 mod clause;
+mod conduct;
 mod consecutive;
 mod explain;
 mod facts;

@@ -9,7 +9,7 @@ use crate::gate::{Label, Pattern, Selection};
 
 impl Case<'_> {
     /// Judges whether the values of `label`, in order, match `pattern` as a whole.
-    pub(super) fn order(&self, label: Label, within: &Selection, pattern: &Pattern) -> Judged {
+    pub(super) fn order(&self, label: &Label, within: &Selection, pattern: &Pattern) -> Judged {
         let records = self.sequence(within);
         if records.is_empty() {
             return Judged::no_samples();
@@ -38,7 +38,7 @@ impl Case<'_> {
     }
 
     /// What stands where the pattern ends to match, and what it would permit there.
-    fn deviation(&self, label: Label, records: &[Record], mismatch: &Mismatch) -> String {
+    fn deviation(&self, label: &Label, records: &[Record], mismatch: &Mismatch) -> String {
         let record = records.get(mismatch.at);
         let found = record.map_or("the end".to_owned(), |r| self.label(r, label).to_string());
         let expected = match mismatch.expected.as_slice() {

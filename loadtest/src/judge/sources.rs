@@ -16,7 +16,7 @@ impl Case<'_> {
                 terms.find_map(|term| self.missing_for_term(term))
             }
             Assertion::Order { label, within, .. } => self
-                .missing_for_selection(within, Some(*label))
+                .missing_for_selection(within, Some(label))
                 .or_else(|| self.missing_for_order(within)),
             Assertion::Each { of, .. } => self
                 .missing_for_selection(of, None)
@@ -27,10 +27,10 @@ impl Case<'_> {
     fn missing_for_term(&self, term: &Term) -> Option<String> {
         let (label, needs_order) = match term {
             Term::Total(_) | Term::Statistic(..) | Term::Window { .. } => (None, false),
-            Term::Share { matching, .. } => (Some(matching.label), false),
-            Term::Fit { label, .. } => (Some(*label), false),
+            Term::Share { matching, .. } => (Some(&matching.label), false),
+            Term::Fit { label, .. } => (Some(label), false),
             Term::Among { matching, .. } | Term::LongestRun { matching, .. } => {
-                (Some(matching.label), true)
+                (Some(&matching.label), true)
             }
         };
         let selection = term.selection();
@@ -42,26 +42,36 @@ impl Case<'_> {
     }
 
     /// What `selection` needs, and a label that is asked of its records.
-    fn missing_for_selection(&self, selection: &Selection, label: Option<Label>) -> Option<String> {
-        let filters = selection.filters.iter().map(|filter| filter.label);
-        let labels: Vec<Label> = filters.chain(label).collect();
+    fn missing_for_selection(
+        &self,
+        selection: &Selection,
+        label: Option<&Label>,
+    ) -> Option<String> {
+        let filters = selection.filters.iter().map(|filter| &filter.label);
+        let labels: Vec<&Label> = filters.chain(label).collect();
         let kinds = selection.records();
         let by_kind = kinds.iter().find_map(|kind| match kind {
-            Records::Gateway => self.missing_gateway(selection),
+            Records::Gateway | Records::GatewayAttempts => self.missing_gateway(selection),
             Records::Ledgers => self.missing_ledger(Some(selection)),
             Records::Requests => self.missing_for_requests(selection.metric, &labels),
             Records::ClientAttempts | Records::Gaps => None,
         });
-        let counts_attempts = labels.contains(&Label::Attempts);
+        if labels.iter().any(|label| label.header().is_some()) {
+            return Some("no client records headers yet".to_owned());
+        }
+        let counts_attempts = labels.contains(&&Label::Attempts);
         by_kind.or_else(|| counts_attempts.then(|| self.missing_ledger(None)).flatten())
     }
 
-    fn missing_for_requests(&self, metric: Metric, labels: &[Label]) -> Option<String> {
-        let is_compared = matches!(metric, Metric::ChangedRequests | Metric::ChangedAnswers);
+    fn missing_for_requests(&self, metric: Metric, labels: &[&Label]) -> Option<String> {
+        let is_compared = matches!(
+            metric,
+            Metric::ChangedRequests | Metric::ChangedAnswers | Metric::MovedRequests
+        );
         let is_served =
-            |label: &Label| matches!(label, Label::Backend | Label::RefusedBy | Label::Reason);
+            |label: &&Label| matches!(label, Label::Backend | Label::RefusedBy | Label::Reason);
         if is_compared || labels.iter().any(is_served) {
-            let log = labels.contains(&Label::Reason).then(|| self.missing_log());
+            let log = labels.contains(&&Label::Reason).then(|| self.missing_log());
             return self.missing_ledger(None).or(log.flatten());
         }
         None

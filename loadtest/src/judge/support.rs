@@ -347,7 +347,7 @@ fn logged(number: u64, of: u64, status: u16, request: &Request) -> AccessEntry {
                 started,
                 ended: started,
                 status: Some(*status),
-                error: None,
+                ..AccessAttempt::default()
             }
         });
     AccessEntry {

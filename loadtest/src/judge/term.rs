@@ -1,7 +1,9 @@
 //! What each measured thing comes to, and which requests push it up or down.
 
+use clock::Moment;
+
 use super::case::{Case, PhaseBy, Record};
-use super::consecutive::{Stretch, among, longest_run};
+use super::consecutive::{Stretch, among, longest_run, longest_stretch};
 use super::label::Found;
 use super::words;
 use crate::gate::{Extreme, Filter, Label, Metric, Selection, Statistic, Term};
@@ -66,7 +68,14 @@ impl Case<'_> {
                 let matches = self.matching(matching, within);
                 stretch(among(&matches, *length, *extreme), matches.len())
             }
-            Term::LongestRun { matching, within } => {
+            Term::LongestRun {
+                is_timed: true,
+                matching,
+                within,
+            } => self.longest_stretch(matching, within),
+            Term::LongestRun {
+                matching, within, ..
+            } => {
                 let matches = self.matching(matching, within);
                 let run = (!matches.is_empty()).then(|| longest_run(&matches));
                 stretch(run, matches.len())
@@ -75,7 +84,7 @@ impl Case<'_> {
                 label,
                 weights,
                 within,
-            } => self.fit(*label, weights, within),
+            } => self.fit(label, weights, within),
         }
     }
 
@@ -122,8 +131,21 @@ impl Case<'_> {
                 records.retain(|record| self.matches(record, matching) == (wrong == Wrong::High));
                 records
             }
-            (Term::LongestRun { matching, within }, Wrong::High) => {
-                self.stretch_of(within, Some(longest_run(&self.matching(matching, within))))
+            (
+                Term::LongestRun {
+                    is_timed,
+                    matching,
+                    within,
+                },
+                Wrong::High,
+            ) => {
+                let matches = self.matching(matching, within);
+                let run = if *is_timed {
+                    longest_stretch(&matches, &self.moments(within)).0
+                } else {
+                    longest_run(&matches)
+                };
+                self.stretch_of(within, Some(run))
             }
         };
         records
@@ -154,6 +176,24 @@ impl Case<'_> {
             .iter()
             .map(|record| self.matches(record, matching))
             .collect()
+    }
+
+    /// When each record of a sequence arrived.
+    fn moments(&self, within: &Selection) -> Vec<Moment> {
+        let records = self.sequence(within);
+        records.iter().map(|record| record.arrived).collect()
+    }
+
+    fn longest_stretch(&self, matching: &Filter, within: &Selection) -> Reading {
+        let matches = self.matching(matching, within);
+        let (run, lasted) = longest_stretch(&matches, &self.moments(within));
+        let reading = stretch((!matches.is_empty()).then_some(run), matches.len());
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 microseconds")]
+        let micros = lasted.as_micros() as f64;
+        Reading {
+            value: reading.value.map(|_| micros),
+            ..reading
+        }
     }
 
     fn stretch_of(&self, within: &Selection, stretch: Option<Stretch>) -> Vec<Record> {

@@ -43,7 +43,7 @@ pub(crate) fn unit_of(value: &Value) -> Unit {
 /// What `term` is counted or measured in.
 pub(crate) fn unit_of_term(term: &Term) -> Unit {
     match term {
-        Term::Statistic(..) => Unit::Duration,
+        Term::Statistic(..) | Term::LongestRun { is_timed: true, .. } => Unit::Duration,
         Term::Share { .. } => Unit::Share,
         Term::Fit { .. } => Unit::Probability,
         Term::Total(_) | Term::Window { .. } | Term::Among { .. } | Term::LongestRun { .. } => {

@@ -33,6 +33,8 @@ pub(crate) fn names() -> Names {
         simulators: words(&["payg-1", "payg-2", "ptu-1"]),
         deployments: words(&["gpt-4.1-mini", "embedding100k"]),
         has_gateway: true,
+        headers: Some(words(&["x-ms-region"])),
+        impossible: vec![],
     }
 }
 

@@ -94,6 +94,42 @@ pub(crate) const SENTENCES: &[(&str, &str)] = &[
         "order of status in requests{class=low} is 429{3} 503{7} (200|429)*",
     ),
     (
+        "SP2-3",
+        "min of silence{backend=ptu-1, phase=spike} >= 0.5s and max of … in 60s..63s",
+    ),
+    (
+        "SP2-5",
+        "max of time_to_open{backend=ptu-1} <= 1s and max of time_to_recover{backend=ptu-1} <= 1s",
+    ),
+    (
+        "SP2-6",
+        "trips{backend=ptu-1} in 1..4 and wasted_attempts{backend=ptu-1} <= 6",
+    ),
+    (
+        "SP1-6-wait",
+        "min of gateway_wait{status=429} >= 9.4s and max of … <= 12.6s",
+    ),
+    (
+        "R5",
+        "longest stretch of status=503 in requests{phase=spike} <= 60s",
+    ),
+    (
+        "pool",
+        "order of backend in requests{user=0} is ptu-1{10} (payg-1 payg-2){5} none?",
+    ),
+    (
+        "GG-4",
+        "share of header.x-ms-region='East US' in requests in 45 %..55 % and requests{header.x-ms-region=none} == 0",
+    ),
+    (
+        "amplification",
+        "attempts{phase=spike} / requests{phase=spike} <= 1.2 and early_client_retries == 0 and moved_requests == 0",
+    ),
+    (
+        "field-8",
+        "max of abort_delay < 100ms and attempts{fault=cut|stall} >= 1 and gateway_attempts{backend=ptu-1, error=refused} >= 1 and probes >= 5",
+    ),
+    (
         "LR-1",
         "longest run of error!=none in requests{streamed=true} <= 3",
     ),

@@ -13,6 +13,9 @@ use super::{JoinedRequest, Owner};
 use crate::evidence::Evidence;
 use crate::topology::{AccessEntry, LedgerEntry};
 
+/// What the `x-request-id` of a gateway's own probe starts with.
+const PROBE: &str = "gw-probe-";
+
 /// By what a record was matched, strongest first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Key {
@@ -148,7 +151,10 @@ impl<'a> Keys<'a> {
     /// To whom a record belongs; notes in `matched` the weakest key by which its client attempt was found.
     pub(super) fn owner(&self, marks: &Marks<'_>, matched: &mut [Option<Key>]) -> Owner {
         let Some((request, observation, key)) = self.find(marks) else {
-            return if marks.names_another_run(&self.evidence.run_id) {
+            let is_probe = marks.request_id.is_some_and(|id| id.starts_with(PROBE));
+            return if is_probe {
+                Owner::Prober
+            } else if marks.names_another_run(&self.evidence.run_id) {
                 Owner::AnotherRun
             } else {
                 Owner::Nobody

@@ -75,6 +75,8 @@ pub enum Owner {
     Nobody,
     /// Another run, whose id it carries.
     AnotherRun,
+    /// The gateway itself, which probes its backends.
+    Prober,
 }
 
 impl Owner {
@@ -82,7 +84,7 @@ impl Owner {
     pub fn request(self) -> Option<usize> {
         match self {
             Self::Request { request, .. } => Some(request),
-            Self::Nobody | Self::AnotherRun => None,
+            Self::Nobody | Self::AnotherRun | Self::Prober => None,
         }
     }
 }

@@ -5,4 +5,5 @@ mod gates;
 mod join;
 mod pattern;
 mod rig;
+mod routing;
 mod statistics;

@@ -31,6 +31,7 @@ impl Resolver<'_, '_> {
             simulators: rig.names.clone(),
             deployments: rig.deployments.iter().cloned().collect(),
             has_gateway: rig.has_gateway,
+            ..Names::default()
         };
         self.required_section(
             "gates",
