@@ -4,6 +4,7 @@
 //! bytes, usage. Which backend served is *not* known here (a header only claims it); the judge
 //! takes that from the simulators' ledgers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clock::Moment;
@@ -23,8 +24,14 @@ pub struct Observation {
     pub class: Arc<str>,
     /// Name of the phase that planned the request.
     pub phase: Arc<str>,
-    /// Number of the user (closed model) or worker (open model) that sent it.
+    /// Number of the user (closed model) or worker (open model) that sent it; 0 of a prober.
     pub worker: u32,
+    /// The simulator that was called directly, where that is not the class's target: by a prober.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Arc<str>>,
+    /// The operation, where it is not that of the class: `helper` of a prober's report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Arc<str>>,
     /// When the plan wanted the request to start; latency counts from here.
     pub planned: Moment,
     /// When it was handed to the transport; `sent - planned` is the generator's lag.
@@ -65,6 +72,9 @@ pub struct Observation {
     pub claimed_attempts: Option<String>,
     /// `x-ms-region` as received.
     pub region: Option<String>,
+    /// The response headers that the class watches, by name in lower case; several of one name are joined by `, `.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// `retry-after-ms`, or `retry-after` in milliseconds.
     pub retry_after_ms: Option<u64>,
     /// `usage.prompt_tokens` of the answer.

@@ -186,6 +186,7 @@ fn plan(backend: &str, length: Duration) -> Plan {
         gateway: None,
         classes: vec![class(backend)],
         phases: vec![phase(length)],
+        probers: Vec::new(),
         actions: Vec::new(),
         books: BooksPlan {
             allowed_statuses: vec![200],
@@ -231,6 +232,11 @@ fn class(backend: &str) -> Class {
         think_time_s: Quantity::Constant(0.0),
         timeout: Duration::from_secs(30),
         marks_prompts: true,
+        retries: None,
+        hangs_up: None,
+        keeps_cookies: false,
+        watched_headers: Vec::new(),
+        backend_header: String::new(),
     }
 }
 

@@ -106,7 +106,7 @@ fn example(class: &Class, endpoints: &Endpoints) -> String {
             r#"{"messages":[{"role":"user","content":"Hello"}],"max_tokens":10}"#
         }
         Operation::Completions => r#"{"prompt":"Once upon a time","max_tokens":10}"#,
-        Operation::Embeddings => r#"{"input":"Hello"}"#,
+        Operation::Embeddings | Operation::Helper => r#"{"input":"Hello"}"#,
     };
     format!(
         "\ncurl -s '{base}{path}' -H 'api-key: {key}' -H 'content-type: application/json' -d '{body}'\n\n\

@@ -76,7 +76,7 @@ impl Template {
             opening: opening(class),
             after_prompt: match class.operation {
                 Operation::ChatCompletions => r#""}]"#,
-                Operation::Completions | Operation::Embeddings => r#"""#,
+                Operation::Completions | Operation::Embeddings | Operation::Helper => r#"""#,
             },
             closing: closing(class),
             class: class.clone(),
@@ -107,6 +107,16 @@ impl Template {
     /// Whether answers are streamed.
     pub fn streams(&self) -> bool {
         self.class.streams
+    }
+
+    /// The response headers that are written down.
+    pub fn watched_headers(&self) -> &[String] {
+        &self.class.watched_headers
+    }
+
+    /// The response header in which the gateway claims a backend.
+    pub fn backend_header(&self) -> &str {
+        &self.class.backend_header
     }
 
     /// How long a client waits for a complete answer.
@@ -255,7 +265,8 @@ fn opening(class: &Class) -> String {
     opening.push_str(match class.operation {
         Operation::ChatCompletions => r#""messages":[{"role":"user","content":""#,
         Operation::Completions => r#""prompt":""#,
-        Operation::Embeddings => r#""input":""#,
+        // A helper's request has no prompt: whoever sends it writes its body.
+        Operation::Embeddings | Operation::Helper => r#""input":""#,
     });
     if let Prompt::Text(text) = &class.prompt {
         opening.push_str(&json_text(text));

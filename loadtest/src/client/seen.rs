@@ -1,5 +1,7 @@
 //! [`Seen`]: what a client has seen of an answer, up to now.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use clock::{Clock, Moment};
 use http::HeaderMap;
@@ -132,6 +134,16 @@ impl Seen {
         }
     }
 
+    /// The response headers that the class watches.
+    fn watched(&self, template: &Template) -> BTreeMap<String, String> {
+        let text = |name: &String| {
+            let values = self.headers.get_all(name).iter();
+            let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+            (!texts.is_empty()).then(|| (name.clone(), texts.join(", ")))
+        };
+        template.watched_headers().iter().filter_map(text).collect()
+    }
+
     /// Everything that was seen, as evidence.
     pub(super) fn observe(mut self, attempt: Attempt<'_>, end: End, ended: Moment) -> Exchange {
         let is_complete = matches!(end, End::Complete(_));
@@ -165,7 +177,10 @@ impl Seen {
             path_and_query: template.sent_path().to_owned(),
             expected_path_and_query: template.backend_path().to_owned(),
             request_hash: prepared.hash.clone(),
-            claimed_backend: header("x-gw-backend"),
+            direct: None,
+            operation: None,
+            headers: self.watched(template),
+            claimed_backend: header(template.backend_header()),
             claimed_attempts: header("x-gw-attempts"),
             region: header("x-ms-region"),
             response_hash: is_complete.then(|| short_hex(self.digest)),

@@ -13,6 +13,7 @@ use super::recorder::{MOST_OBSERVATIONS, Model, Origin, Recorder};
 use super::{ClientEvidence, DriverError, Run};
 use crate::client::{Attempt, RunName, Sizes, Template, Transport, exchange};
 use crate::evidence::PhaseWindow;
+use crate::observation::Observation;
 use crate::plan::{Phase, Plan, Target};
 
 /// What all users of a run share.
@@ -231,12 +232,39 @@ impl Stage {
         let mut rig = recorded.rig;
         rig.planned_open = self.plan.planned_open();
         rig.cancelled = self.cancel.is_cancelled();
+        if !rig.cancelled {
+            rig.faults.extend(self.unfinished(&recorded.observations));
+        }
         ClientEvidence {
             timeline: self.timeline(rig.cancelled),
             observations: recorded.observations,
             gaps: recorded.gaps,
             rig,
         }
+    }
+
+    /// Notebooks that their phases' ends cut short, one sentence each.
+    fn unfinished(&self, observations: &[Observation]) -> Vec<String> {
+        let notebooks = self
+            .plan
+            .phases
+            .iter()
+            .filter(|phase| phase.load.is_notebook());
+        let faults = notebooks.filter_map(|phase| {
+            let classes = 0..self.plan.classes.len();
+            let planned: u64 = classes.filter_map(|class| phase.load.exact(class)).sum();
+            let is_ours = |seen: &&Observation| {
+                seen.attempt == 0 && seen.phase == phase.name && seen.operation.is_none()
+            };
+            let made = observations.iter().filter(is_ours).count() as u64;
+            (made < planned).then(|| {
+                format!(
+                    "The notebook `{}` ended after {made} of its {planned} requests: give it a longer `run_for`.",
+                    phase.name
+                )
+            })
+        });
+        faults.collect()
     }
 
     /// When each phase ran; a cancelled run ends now.

@@ -29,6 +29,7 @@ pub(crate) fn plan() -> Plan {
         gateway: None,
         classes: vec![class("chat")],
         phases: Vec::new(),
+        probers: Vec::new(),
         actions: Vec::new(),
         books: BooksPlan {
             allowed_statuses: vec![200],
@@ -63,6 +64,11 @@ pub(crate) fn class(name: &str) -> Class {
         think_time_s: Quantity::Constant(1.0),
         timeout: Duration::from_secs(30),
         marks_prompts: true,
+        retries: None,
+        hangs_up: None,
+        keeps_cookies: false,
+        watched_headers: Vec::new(),
+        backend_header: "x-gw-backend".to_owned(),
     }
 }
 
@@ -157,6 +163,9 @@ pub(crate) fn observation(request: u64) -> Observation {
         claimed_backend: None,
         claimed_attempts: None,
         region: None,
+        direct: None,
+        operation: None,
+        headers: BTreeMap::new(),
         retry_after_ms: None,
         prompt_tokens: None,
         completion_tokens: None,

@@ -270,6 +270,8 @@ fn action(name: &str, seconds: f64) -> TimedAction {
         name: name.to_owned(),
         simulators: Vec::new(),
         gateway: None,
+        drains: false,
+        prober: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::queue::Queue;
 use super::recorder::Model;
 use super::stage::{Order, Stage};
 use crate::client::{Sizes, Transport};
-use crate::plan::{Activity, Arrival, Load, Plan, Ramp};
+use crate::plan::{Activity, Arrival, Load, Plan};
 use crate::workload::activity;
 
 /// Least simulated time from one request of a closed user to its next.
@@ -34,19 +34,14 @@ pub(super) enum Role {
 
 /// Everybody whom a plan needs, in the order of classes.
 ///
-/// A closed user keeps its role through all phases; its class has as many as its highest ramp.
+/// A closed user keeps its role through all phases; its class has as many as its
+/// fullest phase.
 /// The workers of open phases are shared by them.
 pub(super) fn cast(plan: &Plan) -> Vec<Role> {
-    let ramps = |class: usize| {
-        plan.phases
-            .iter()
-            .filter_map(move |phase| match &phase.load {
-                Load::Closed(ramps) => ramps.get(class),
-                Load::Open { .. } | Load::Idle => None,
-            })
-    };
     let closed = (0..plan.classes.len()).flat_map(|class| {
-        let peak = ramps(class).map(Ramp::peak).max().unwrap_or(0);
+        let phases = plan.phases.iter();
+        let peak = phases.map(|phase| phase.load.most_users(class)).max();
+        let peak = peak.unwrap_or(0);
         (0..peak).map(move |number| Role::Closed { class, number })
     });
     let workers = plan.phases.iter().filter_map(|phase| match &phase.load {
@@ -55,7 +50,7 @@ pub(super) fn cast(plan: &Plan) -> Vec<Role> {
             let requests = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
             Some((*workers).min(requests))
         }
-        Load::Closed(_) | Load::Idle => None,
+        Load::Closed(_) | Load::Notebook { .. } | Load::Idle => None,
     });
     let open = (0..workers.max().unwrap_or(0)).map(|number| Role::Open { number });
     closed.chain(open).collect()
@@ -78,6 +73,7 @@ impl Role {
 
 async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, number: u32) {
     let end = stage.plan.end();
+    let mut round = Round::default();
     let mut goes_on = true;
     while goes_on {
         let now = stage.now();
@@ -85,6 +81,9 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, num
             Activity::Over => return,
             Activity::Idle { until } => stage.reaches(until).await,
             Activity::Active { phase } if !stage.is_open(phase) => stage.phase_opens(phase).await,
+            Activity::Active { phase } if round.is_done(stage, phase) => {
+                stage.reaches(stage.plan.phases[phase].end).await
+            }
             Activity::Active { phase } => {
                 let ordinal = stage.next_ordinal(class);
                 let order = Order {
@@ -97,11 +96,36 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, num
                     planned: stage.on_clock(now),
                 };
                 let ended = stage.in_plan(stage.perform(order, transport).await);
-                let thought = (ended + stage.think_time(class, ordinal)).max(now + SHORTEST_ROUND);
+                let pause = match stage.plan.phases[phase].load {
+                    Load::Notebook { gap, .. } => gap,
+                    _ => stage.think_time(class, ordinal),
+                };
+                let thought = (ended + pause).max(now + SHORTEST_ROUND);
                 // Nobody waits for a thought that outlasts the run.
                 stage.reaches(thought.min(end)).await
             }
         };
+    }
+}
+
+/// How many requests a user has made of the notebook it works at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    phase: usize,
+    made: u32,
+}
+
+impl Round {
+    /// Whether all requests of this phase are made, if it is a notebook; if not, one more is now.
+    fn is_done(&mut self, stage: &Stage, phase: usize) -> bool {
+        let Load::Notebook { iterations, .. } = stage.plan.phases[phase].load else {
+            return false;
+        };
+        if self.phase != phase {
+            *self = Self { phase, made: 0 };
+        }
+        self.made += 1;
+        self.made > iterations
     }
 }
 

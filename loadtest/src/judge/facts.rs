@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::gate::{self, Gate, Names};
-use crate::plan::{Class, Plan, Target};
+use crate::observation::Observation;
+use crate::plan::{Class, Operation, Plan, Prober, Target};
 
 /// What the judge needs to know of a plan.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -110,9 +111,11 @@ impl Facts {
             start: phase.start,
             end: phase.end,
         });
+        let classes = plan.classes.iter().map(ClassFacts::of);
+        let probers = plan.probers.iter().map(ClassFacts::of_prober);
         Self {
             phases: phases.collect(),
-            classes: plan.classes.iter().map(ClassFacts::of).collect(),
+            classes: classes.chain(probers).collect(),
             simulators: plan.simulators.keys().cloned().collect(),
             deployments: deployments(plan),
             has_gateway: plan.gateway.is_some(),
@@ -142,6 +145,12 @@ impl Facts {
     /// The class called `name`.
     pub fn class(&self, name: &str) -> Option<&ClassFacts> {
         self.classes.iter().find(|class| *class.name == *name)
+    }
+
+    /// The simulator that `observation` was sent to directly; none if it went to the gateway.
+    pub fn direct<'a>(&'a self, observation: &'a Observation) -> Option<&'a str> {
+        let of_class = || self.class(&observation.class)?.direct.as_deref();
+        observation.direct.as_deref().or_else(of_class)
     }
 
     /// The phase called `name`.
@@ -176,6 +185,18 @@ impl ClassFacts {
             },
             subscription: class.subscription.clone(),
             credential_hash: credential.map(|credential| credential_hash(&credential.value)),
+        }
+    }
+}
+
+impl ClassFacts {
+    /// What the judge needs to know of `prober`: what it reports with, and what it probes.
+    fn of_prober(prober: &Prober) -> Self {
+        let first = prober.probes.first();
+        let operation = first.map_or(Operation::Helper, |probe| probe.class.operation);
+        Self {
+            operation: operation.name().to_owned(),
+            ..Self::of(&prober.report)
         }
     }
 }

@@ -184,7 +184,10 @@ impl<'a> Case<'a> {
             Place::Ledger(name, index) => self.ledger_entry(name, *index).operation.as_deref(),
             Place::Request(_) | Place::ClientAttempt(_) => None,
         };
-        booked.or_else(|| Some(self.class_of(record)?.operation.as_str()))
+        let sent = || self.observation_of(record)?.operation.as_deref();
+        booked
+            .or_else(sent)
+            .or_else(|| Some(self.class_of(record)?.operation.as_str()))
     }
 
     fn reason(&self, record: &Record) -> Option<&'a str> {

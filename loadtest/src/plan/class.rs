@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Quantity;
+use super::{HangUp, Quantity, Retries};
 
 /// A kind of client: all its users send requests drawn from the same description.
 #[expect(
@@ -44,6 +44,16 @@ pub struct Class {
     pub timeout: Duration,
     /// Whether generated prompts start with words that encode the request's number.
     pub marks_prompts: bool,
+    /// How it tries again; a raw client takes every answer as it comes.
+    pub retries: Option<Retries>,
+    /// When it hangs up on purpose.
+    pub hangs_up: Option<HangUp>,
+    /// Whether each of its users keeps the cookies of its answers and sends them again.
+    pub keeps_cookies: bool,
+    /// Response headers that are written down, in lower case.
+    pub watched_headers: Vec<String>,
+    /// The response header in which the gateway claims a backend, in lower case.
+    pub backend_header: String,
 }
 
 /// The operation a class calls.
@@ -55,6 +65,8 @@ pub enum Operation {
     Completions,
     /// `embeddings`
     Embeddings,
+    /// No model's: a helper of the gateway.
+    Helper,
 }
 
 /// Whom a class calls.
@@ -81,6 +93,8 @@ pub enum Api {
     AzureV1,
     /// `/v1/{operation}`
     OpenAi,
+    /// This path, whatever the operation.
+    Path(String),
 }
 
 /// A credential: one header and its value.
@@ -110,6 +124,7 @@ impl Operation {
             Self::ChatCompletions => "chat/completions",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::Helper => "",
         }
     }
 
@@ -119,6 +134,7 @@ impl Operation {
             Self::ChatCompletions => "chat_completions",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::Helper => "helper",
         }
     }
 }
@@ -141,6 +157,7 @@ impl Class {
             }
             Api::AzureV1 => format!("/openai/v1/{operation}"),
             Api::OpenAi => format!("/v1/{operation}"),
+            Api::Path(path) => path.clone(),
         }
     }
 }

@@ -32,6 +32,15 @@ pub enum Load {
         /// How many requests may be in flight at once before the generator itself queues.
         workers: u32,
     },
+    /// Users who make an exact number of requests one after the other, as a notebook's cells do.
+    Notebook {
+        /// Users by class, by index in the plan.
+        users: Vec<u32>,
+        /// Requests of each user.
+        iterations: u32,
+        /// Pause after each answer.
+        gap: Duration,
+    },
     /// Nobody sends anything: a pause for windows to drain.
     Idle,
 }
@@ -73,6 +82,10 @@ pub struct TimedAction {
     pub simulators: Vec<(String, serde_json::Value)>,
     /// Merge patch onto the gateway's configuration.
     pub gateway: Option<serde_json::Value>,
+    /// Whether the gateway is to finish what it has and refuse what is new.
+    pub drains: bool,
+    /// Index of the prober that is to measure.
+    pub prober: Option<usize>,
 }
 
 /// What a user of a closed phase does at some moment.
@@ -97,7 +110,40 @@ impl Load {
     pub fn scheduled(&self) -> u64 {
         match self {
             Self::Open { arrivals, .. } => arrivals.len() as u64,
-            Self::Closed(_) | Self::Idle => 0,
+            Self::Closed(_) | Self::Notebook { .. } | Self::Idle => 0,
+        }
+    }
+
+    /// Requests of the class at `class`, where answers do not change their number.
+    pub fn exact(&self, class: usize) -> Option<u64> {
+        match self {
+            Self::Open { arrivals, .. } => {
+                let ours = arrivals.iter().filter(|arrival| arrival.class == class);
+                Some(ours.count() as u64)
+            }
+            Self::Notebook {
+                users, iterations, ..
+            } => Some(
+                users
+                    .get(class)
+                    .map_or(0, |users| u64::from(*users) * u64::from(*iterations)),
+            ),
+            Self::Closed(_) => None,
+            Self::Idle => Some(0),
+        }
+    }
+
+    /// Whether its users make an exact number of requests.
+    pub fn is_notebook(&self) -> bool {
+        matches!(self, Self::Notebook { .. })
+    }
+
+    /// Most users of the class at `class` at one time; 0 for open loads, which have workers.
+    pub fn most_users(&self, class: usize) -> u32 {
+        match self {
+            Self::Closed(ramps) => ramps.get(class).map_or(0, Ramp::peak),
+            Self::Notebook { users, .. } => users.get(class).copied().unwrap_or(0),
+            Self::Open { .. } | Self::Idle => 0,
         }
     }
 }

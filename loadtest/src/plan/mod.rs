@@ -6,10 +6,14 @@
 
 mod class;
 mod load;
+mod patience;
+mod prober;
 mod quantity;
 
 pub use self::class::{Api, Class, Credential, Operation, Prompt, Target};
 pub use self::load::{Activity, Arrival, Load, Phase, Ramp, TimedAction};
+pub use self::patience::{HangUp, Retries, RetryStyle};
+pub use self::prober::{Probe, Prober};
 pub use self::quantity::{Draw, Quantity};
 
 use std::collections::BTreeMap;
@@ -44,6 +48,8 @@ pub struct Plan {
     pub classes: Vec<Class>,
     /// The phases in order; each starts when the one before ends.
     pub phases: Vec<Phase>,
+    /// Who measures the backends when an action says so, in the order of the file.
+    pub probers: Vec<Prober>,
     /// Actions in order of time.
     pub actions: Vec<TimedAction>,
     /// What the books allow.
@@ -87,7 +93,7 @@ impl Plan {
             Load::Open { arrivals, .. } => arrivals
                 .iter()
                 .any(|arrival| arrival.prompt_tokens.is_some()),
-            Load::Closed(_) | Load::Idle => false,
+            Load::Closed(_) | Load::Notebook { .. } | Load::Idle => false,
         })
     }
 

@@ -153,24 +153,23 @@ fn instants(plan: &Plan) -> impl Iterator<Item = Moment> {
 
 /// Active users of the class at `class`; none outside closed phases.
 fn users_at(plan: &Plan, class: usize, at: Moment) -> u32 {
-    let Some(Phase {
-        start,
-        load: Load::Closed(ramps),
-        ..
-    }) = plan.phase_at(at)
-    else {
+    let Some(Phase { start, load, .. }) = plan.phase_at(at) else {
         return 0;
     };
-    ramps
-        .get(class)
-        .map_or(0, |ramp| ramp.users_at(at.since(*start)))
+    match load {
+        Load::Closed(ramps) => ramps
+            .get(class)
+            .map_or(0, |ramp| ramp.users_at(at.since(*start))),
+        Load::Notebook { .. } => load.most_users(class),
+        Load::Open { .. } | Load::Idle => 0,
+    }
 }
 
 /// Planned requests per second of the class at `class`, in the buckets of a report.
 fn rates(plan: &Plan, class: usize) -> Vec<f64> {
     let planned = plan.phases.iter().filter_map(|phase| match &phase.load {
         Load::Open { arrivals, .. } => Some(arrivals.iter()),
-        Load::Closed(_) | Load::Idle => None,
+        Load::Closed(_) | Load::Notebook { .. } | Load::Idle => None,
     });
     let ours = planned.flatten().filter(|arrival| arrival.class == class);
     let points = ours.map(|arrival| Answer {

@@ -7,7 +7,7 @@ use super::virtual_time::{Alterations, in_virtual_time};
 use super::{Conclusion, RunError};
 use crate::driver::EventSink;
 use crate::gate::{self, ClassForecast, Forecast, Gate, PhaseForecast, Planned, SentenceError};
-use crate::plan::{Load, Phase, Plan};
+use crate::plan::{Phase, Plan};
 
 /// A plan's dry run and what follows from it for the gates.
 #[derive(Debug)]
@@ -84,14 +84,23 @@ fn phase_forecast(plan: &Plan, phase: &Phase, conclusion: &Conclusion) -> PhaseF
             observations.filter(|seen| *seen.phase == *phase.name && *seen.class == *class);
         of_class.filter(|seen| seen.attempt == 0).count() as u64
     };
-    let classes = plan.classes.iter().map(|class| ClassForecast {
-        class: class.name.to_string(),
-        requests: sent(&class.name),
-        is_exact: !matches!(phase.load, Load::Closed(_)),
+    let classes = plan.classes.iter().enumerate();
+    let classes = classes.map(|(index, class)| {
+        let exact = phase.load.exact(index);
+        ClassForecast {
+            class: class.name.to_string(),
+            requests: exact.unwrap_or_else(|| sent(&class.name)),
+            is_exact: exact.is_some(),
+        }
+    });
+    let probers = plan.probers.iter().map(|prober| ClassForecast {
+        class: prober.name.to_string(),
+        requests: sent(&prober.name),
+        is_exact: sent(&prober.name) == 0,
     });
     PhaseForecast {
         name: phase.name.to_string(),
         length: phase.end.since(phase.start),
-        classes: classes.collect(),
+        classes: classes.chain(probers).collect(),
     }
 }

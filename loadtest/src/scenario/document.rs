@@ -43,12 +43,25 @@ pub(super) fn lay_table_over<'t>(
 ) {
     for (key, value) in upper {
         match lower.get_mut(key.get_ref().as_ref()) {
+            Some(present) if names_another_policy(&key, present, &value) => *present = value,
             Some(present) => lay_over(present, value, diagnostics),
             None => {
                 lower.insert(key, value);
             }
         }
     }
+}
+
+/// Whether `upper` is another policy than `lower`: a gateway's `balance` names its policy by its
+/// only key, so laid over each other two of them would be none.
+fn names_another_policy(key: &Key<'_>, lower: &Value<'_>, upper: &Value<'_>) -> bool {
+    let tables = lower.get_ref().as_table().zip(upper.get_ref().as_table());
+    let in_common = |(lower, upper): (&Table<'_>, &Table<'_>)| {
+        upper
+            .keys()
+            .any(|policy| lower.contains_key(policy.get_ref().as_ref()))
+    };
+    key.get_ref() == "balance" && !tables.is_some_and(in_common)
 }
 
 fn names_elements(table: &Table<'_>) -> bool {
@@ -126,6 +139,22 @@ mod tests {
         z = "new"
         "#);
         assert_eq!(diagnostics, []);
+    }
+
+    #[test]
+    fn another_policy_replaces_the_one_before_and_the_same_is_merged() {
+        let random = "balance.weighted_random.weights = { a = 1, b = 2 }";
+        let (table, _) = laid_over(random, "balance.round_robin.backends = [\"a\"]");
+        insta::assert_snapshot!(table, @r#"
+        [balance.round_robin]
+        backends = ["a"]
+        "#);
+        let (table, _) = laid_over(random, "balance.weighted_random.weights.b = 0");
+        insta::assert_snapshot!(table, @r"
+        [balance.weighted_random.weights]
+        a = 1
+        b = 0
+        ");
     }
 
     #[test]

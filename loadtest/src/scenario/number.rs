@@ -27,6 +27,16 @@ pub(super) struct Written<T> {
     notation: PhantomData<T>,
 }
 
+impl Number {
+    /// Always `number`.
+    pub(super) fn constant(number: u32) -> Self {
+        Self {
+            quantity: Quantity::Constant(number.into()),
+            notation: PhantomData,
+        }
+    }
+}
+
 /// How a plain value of a quantity is written.
 pub(super) trait Notation: Sized {
     /// What is expected, for messages: `a number`.

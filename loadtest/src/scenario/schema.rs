@@ -17,7 +17,7 @@ pub fn schema() -> Schema {
         ),
         (
             "/$defs/PhaseSection",
-            json!([{ "required": ["run_for"] }, { "required": ["trace"] }]),
+            json!([{ "required": ["run_for"] }, { "required": ["trace"] }, { "required": ["iterations"] }]),
         ),
     ];
     for (section, any_of) in alternatives {

@@ -101,7 +101,8 @@ pub(super) fn sentence<E: std::fmt::Display>(errors: &[E]) -> String {
         .join("; ")
 }
 
-/// JSON merge patch, as RFC 7396 has it.
+/// JSON merge patch, as RFC 7396 has it, except that another `balance` policy replaces the one
+/// before: its name is a key, and two of them would be none.
 pub(super) fn merge(document: &mut serde_json::Value, patch: &serde_json::Value) {
     let serde_json::Value::Object(changes) = patch else {
         *document = patch.clone();
@@ -114,6 +115,8 @@ pub(super) fn merge(document: &mut serde_json::Value, patch: &serde_json::Value)
         for (key, change) in changes {
             if change.is_null() {
                 object.remove(key);
+            } else if key == "balance" && names_another_policy(object.get(key), change) {
+                object.insert(key.clone(), change.clone());
             } else {
                 merge(
                     object
@@ -124,4 +127,11 @@ pub(super) fn merge(document: &mut serde_json::Value, patch: &serde_json::Value)
             }
         }
     }
+}
+
+fn names_another_policy(present: Option<&serde_json::Value>, change: &serde_json::Value) -> bool {
+    let present = present.and_then(serde_json::Value::as_object);
+    let tables = present.zip(change.as_object());
+    !tables
+        .is_some_and(|(present, change)| change.keys().any(|policy| present.contains_key(policy)))
 }

@@ -36,6 +36,8 @@ pub struct Profile {
     pub key: Option<String>,
     /// Keys by subscription, before `key`.
     pub keys: BTreeMap<String, String>,
+    /// The response header in which it names the backend it used, as our simulators are called; "x-gw-backend" by default.
+    pub backend_header: Option<String>,
     /// Its access log, if it writes one in our format (JSON lines); what was in it before a run is left out.
     pub access_log: Option<PathBuf>,
     /// "ours" if it runs on our clock, so that a speed other than 1 makes sense.

@@ -29,10 +29,11 @@ pub fn activity(plan: &Plan, class: usize, user: u32, now: Moment) -> Activity {
 
 /// The first moment from `from` on at which the user is active in `phase`.
 fn next_active(phase: &Phase, class: usize, user: u32, from: Moment) -> Option<Moment> {
-    let Load::Closed(ramps) = &phase.load else {
-        return None;
+    let ramp = match &phase.load {
+        Load::Closed(ramps) => ramps.get(class)?,
+        Load::Notebook { .. } => return (phase.load.most_users(class) > user).then_some(from),
+        Load::Open { .. } | Load::Idle => return None,
     };
-    let ramp = ramps.get(class)?;
     let elapsed = from.since(phase.start);
     if ramp.users_at(elapsed) > user {
         return Some(from);

@@ -22,7 +22,7 @@ fn ramp(from: u32, to: u32, over: &str) -> Ramp {
 fn ramps(plan: &Plan) -> Vec<Vec<Ramp>> {
     let closed = plan.phases.iter().map(|phase| match &phase.load {
         Load::Closed(ramps) => ramps.clone(),
-        Load::Open { .. } | Load::Idle => Vec::new(),
+        Load::Open { .. } | Load::Notebook { .. } | Load::Idle => Vec::new(),
     });
     closed.collect()
 }

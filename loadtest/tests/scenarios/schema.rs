@@ -86,12 +86,14 @@ fn every_shipped_scenario_names_the_schema_and_is_valid_by_it() {
 }
 
 /// What only the reader can know: names that must exist, what excludes what, what gates mean.
-const BEYOND_A_SCHEMA: [&str; 30] = [
+const BEYOND_A_SCHEMA: [&str; 44] = [
     "action-after-the-end",
     "action-unknown",
     "backend-without-simulator",
     "class-unknown-in-users",
     "deployment-unknown",
+    "drain-without-gateway",
+    "gap-without-notebook",
     "gate-cannot-fail",
     "gate-cannot-hold",
     "gate-grammar",
@@ -99,14 +101,25 @@ const BEYOND_A_SCHEMA: [&str; 30] = [
     "gate-names-unknown",
     "gateway-key-misspelt",
     "gateway-weights-unknown-backend",
+    "hangs-up-twice",
+    "hangs-up-without-stream",
     "like-circle",
     "like-unknown",
     "model-unknown",
     "nobody-to-call",
+    "notebook-without-users",
     "opt-out-without-reason",
     "phase-name-twice",
     "preset-misspelt",
+    "prober-and-action",
+    "prober-and-client",
+    "prober-backend-unknown",
+    "prober-deployment-unknown",
+    "prober-misspelt-in-do",
+    "prober-names-another",
+    "prober-without-gateway",
     "rate-without-request",
+    "retries-without-a-style",
     "shared-deployment-unknown",
     "simulator-unknown-in-to",
     "stream-of-embeddings",
@@ -117,6 +130,7 @@ const BEYOND_A_SCHEMA: [&str; 30] = [
     "two-prompts",
     "usage-without-stream",
     "variant-is-wrong",
+    "watched-header-is-none",
 ];
 
 #[test]

@@ -34,10 +34,8 @@ pub(super) fn close(case: &Case<'_>) -> Balance {
 
 /// Whether log and ledgers tell the same attempts of one client attempt.
 fn agrees(case: &Case<'_>, request: &JoinedRequest, observation: usize) -> bool {
-    let class = case
-        .facts
-        .class(&case.evidence.observations[observation].class);
-    if class.is_some_and(|class| class.direct.is_some()) {
+    let observed = &case.evidence.observations[observation];
+    if case.facts.direct(observed).is_some() {
         return true;
     }
     let logged = request.gateway.iter();

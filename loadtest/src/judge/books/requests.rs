@@ -95,8 +95,8 @@ fn observed_twice(case: &Case<'_>) -> HashSet<usize> {
 }
 
 /// The simulator that this attempt was sent to directly.
-fn direct<'a>(case: &Case<'a>, observation: &Observation) -> Option<&'a str> {
-    case.facts.class(&observation.class)?.direct.as_deref()
+fn direct<'a>(case: &Case<'a>, observation: &'a Observation) -> Option<&'a str> {
+    case.facts.direct(observation)
 }
 
 /// A connection that was refused carried nothing to anybody.

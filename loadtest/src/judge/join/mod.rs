@@ -241,8 +241,7 @@ fn should_match(observation: &Observation, evidence: &Evidence, facts: &Facts) -
     let Some(status) = observation.status() else {
         return false;
     };
-    let class = facts.class(&observation.class);
-    if let Some(name) = class.and_then(|class| class.direct.as_ref()) {
+    if let Some(name) = facts.direct(observation) {
         let ledger = evidence.ledgers.get(name);
         return ledger.is_some_and(|ledger| ledger.given().is_some());
     }

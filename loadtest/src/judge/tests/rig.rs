@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::driver::support;
 use crate::evidence::Source;
 use crate::judge::support::{Run, request};
 use crate::judge::{ClassFacts, Facts, JudgeContext, explain};
-use crate::plan::{Api, Class, Credential, Operation, Prompt, Quantity, Target};
+use crate::plan::{Class, Credential, Target};
 use crate::verdict::Outcome;
 
 fn run() -> Run {
@@ -173,27 +174,11 @@ fn every_sentence_of_the_references_is_judged() {
 #[test]
 fn facts_hold_what_the_plan_says_and_no_key() {
     let class = Class {
-        name: "chat".into(),
-        operation: Operation::ChatCompletions,
-        target: Target::Gateway {
-            prefix: "/api".to_owned(),
-        },
-        api: Api::OpenAi,
-        deployment: "gpt".to_owned(),
-        prompt: Prompt::Text("Once upon a time".to_owned()),
-        max_tokens: None,
-        streams: false,
-        includes_usage: false,
-        base64_embeddings: false,
-        headers: vec![],
         credential: Some(Credential {
             header: "authorization".to_owned(),
             value: "Bearer abc".to_owned(),
         }),
-        subscription: Some("one".to_owned()),
-        think_time_s: Quantity::Constant(1.0),
-        timeout: Duration::from_mins(1),
-        marks_prompts: false,
+        ..support::class("chat")
     };
     let facts = ClassFacts::of(&class);
     assert_eq!(facts.operation, "chat_completions");

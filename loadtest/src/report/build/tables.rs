@@ -11,7 +11,7 @@ use super::run::{Answered, Run};
 use super::{GATEWAY, NOBODY, UNKNOWN, rank};
 use crate::evidence::GapHistogram;
 use crate::observation::Outcome;
-use crate::plan::{Class, Load, Phase, Plan, Ramp, Target};
+use crate::plan::{Class, Load, Phase, Plan, Target};
 
 /// Tallies and histograms by cell, and what each backend booked by phase.
 #[derive(Default)]
@@ -191,7 +191,7 @@ fn add(sum: &mut Traffic, tally: &Traffic) {
 
 fn load_model(load: &Load) -> LoadModel {
     match load {
-        Load::Closed(_) => LoadModel::Closed,
+        Load::Closed(_) | Load::Notebook { .. } => LoadModel::Closed,
         Load::Open { .. } => LoadModel::Open,
         Load::Idle => LoadModel::Idle,
     }
@@ -200,11 +200,9 @@ fn load_model(load: &Load) -> LoadModel {
 /// Users at most, or requests planned, of the class at `class`.
 fn wanted(load: &Load, class: usize) -> (Option<u32>, Option<u64>) {
     match load {
-        Load::Closed(ramps) => (ramps.get(class).map(Ramp::peak), None),
-        Load::Open { arrivals, .. } => {
-            let ours = arrivals.iter().filter(|arrival| arrival.class == class);
-            (None, Some(ours.count() as u64))
-        }
+        Load::Closed(_) => (Some(load.most_users(class)), None),
+        Load::Notebook { .. } => (Some(load.most_users(class)), load.exact(class)),
+        Load::Open { .. } => (None, load.exact(class)),
         Load::Idle => (None, None),
     }
 }

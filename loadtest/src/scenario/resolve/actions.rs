@@ -1,13 +1,12 @@
 //! `[actions]`: fragments of the schema that phases play at their moments.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::Resolver;
-use super::phases::Timed;
+use super::phases::{Cue, Timed};
+use super::probers::Probers;
 use super::rig::Rig;
 use crate::plan::TimedAction;
 use crate::scenario::diagnostic::Diagnostic;
@@ -18,44 +17,76 @@ use crate::scenario::source::{Key, Value};
 use crate::topology::{GatewayConfig, GatewayPlan, SimulatorConfig, SimulatorSection, patched};
 
 /// What an action may change.
-const TARGETS: [&str; 2] = ["simulators", "gateway"];
+const TARGETS: [&str; 3] = ["simulators", "gateway", "drain"];
 
 /// An action as written: merge patches by target.
 #[derive(Clone, Debug, Default)]
-struct Action {
+pub(super) struct Action {
     simulators: Vec<(String, serde_json::Value)>,
     gateway: Option<serde_json::Value>,
+    drains: bool,
+    /// Index of the prober that it is.
+    prober: Option<usize>,
+}
+
+impl Action {
+    /// The action that lets the prober of this index measure.
+    pub(super) fn probes(prober: usize) -> Self {
+        Self {
+            prober: Some(prober),
+            ..Self::default()
+        }
+    }
+
+    /// The action at the moment of a phase's cue.
+    fn at(&self, phase: &Timed, cue: &Cue) -> TimedAction {
+        TimedAction {
+            at: phase.phase.start + cue.after,
+            phase: phase.phase.name.clone(),
+            name: cue.name.clone(),
+            simulators: self.simulators.clone(),
+            gateway: self.gateway.clone(),
+            drains: self.drains,
+            prober: self.prober,
+        }
+    }
 }
 
 impl<'t> Resolver<'_, 't> {
-    /// Every action of every phase, in order of time.
-    pub(super) fn actions(&mut self, phases: &[Timed], rig: &Rig<'t>) -> Vec<TimedAction> {
-        let mut known = BTreeMap::new();
+    /// Every action and every prober of every phase, in order of time.
+    pub(super) fn actions(
+        &mut self,
+        phases: &[Timed],
+        probers: &Probers,
+        rig: &Rig<'t>,
+    ) -> Vec<TimedAction> {
+        let mut known = probers.as_actions();
         for (key, value) in &self.section("actions") {
             let action = self.action(key, value, rig);
-            known.insert(key.get_ref().to_string(), action);
+            if known.insert(key.get_ref().to_string(), action).is_some() {
+                let message = format!("there is a prober `{}` as well", key.get_ref());
+                let twice = Diagnostic::at(key.span(), message);
+                self.note(twice.help("`do` names both: give each its own name"));
+            }
         }
         let mut timed = Vec::new();
         for phase in phases {
             for cue in &phase.actions {
-                let Some(action) = known.get(&cue.name) else {
-                    let message = format!("there is no action `{}`", cue.name);
-                    let unknown = Diagnostic::at(cue.place.clone(), message);
-                    let known = known.keys().map(String::as_str);
-                    self.note(hints::did_you_mean(unknown, &cue.name, known));
-                    continue;
-                };
-                timed.push(TimedAction {
-                    at: phase.phase.start + cue.after,
-                    phase: phase.phase.name.clone(),
-                    name: cue.name.clone(),
-                    simulators: action.simulators.clone(),
-                    gateway: action.gateway.clone(),
-                });
+                match known.get(&cue.name) {
+                    Some(action) => timed.push(action.at(phase, cue)),
+                    None => self.unknown_action(cue, known.keys()),
+                }
             }
         }
         timed.sort_by_key(|action| action.at);
         timed
+    }
+
+    fn unknown_action<'k>(&mut self, cue: &Cue, known: impl Iterator<Item = &'k String>) {
+        let message = format!("there is no action `{}`", cue.name);
+        let unknown = Diagnostic::at(cue.place.clone(), message);
+        let known = known.map(String::as_str);
+        self.note(hints::did_you_mean(unknown, &cue.name, known));
     }
 
     fn action(&mut self, name: &Key<'t>, value: &Value<'t>, rig: &Rig<'t>) -> Action {
@@ -72,6 +103,7 @@ impl<'t> Resolver<'_, 't> {
             match key.get_ref().as_ref() {
                 "simulators" => action.simulators = self.simulator_changes(change, rig),
                 "gateway" => action.gateway = self.gateway_change(key, change, rig),
+                "drain" => action.drains = self.drains(key, change, rig),
                 other => {
                     let message = format!("an action cannot change `{other}`");
                     let unknown = Diagnostic::at(key.span(), message);
@@ -105,12 +137,28 @@ impl<'t> Resolver<'_, 't> {
             }
             // A simulator that was not understood has been told already.
             if let Some(config) = rig.simulators.get(&name)
+                && self.may_stop(&entry)
                 && self.fits(config, &entry)
             {
                 changes.push((name, json(patch)));
             }
         }
         changes
+    }
+
+    /// Whether nothing keeps the simulator from being stopped, if it is to be; notes what does.
+    fn may_stop(&mut self, patch: &Entry<'_, 't>) -> bool {
+        let name = patch.path.last().copied().unwrap_or_default();
+        let places = self.options.gateway.as_ref();
+        let place = places.and_then(|profile| profile.backends.get(name));
+        let is_elsewhere = place.is_some_and(|place| place.url.is_some());
+        if !is_elsewhere || patch.value.get_ref().get("stopped").is_none() {
+            return true;
+        }
+        let message =
+            format!("the simulator `{name}` runs elsewhere: it cannot be stopped from here");
+        self.note(Diagnostic::at(patch.field("stopped"), message));
+        false
     }
 
     /// Whether a simulator with `config` takes the patch; notes why not.
@@ -138,6 +186,30 @@ impl<'t> Resolver<'_, 't> {
         self.diagnostics.len() == before
     }
 
+    /// Whether the action drains the gateway.
+    fn drains(&mut self, key: &Key<'t>, drain: &Value<'t>, rig: &Rig<'t>) -> bool {
+        let Some(drain) = drain.get_ref().as_bool() else {
+            let wrong = Diagnostic::at(drain.span(), "expected `true` for `drain`");
+            self.note(wrong.help("drain = true"));
+            return false;
+        };
+        drain && self.may_change_gateway(key, rig)
+    }
+
+    /// Whether there is a gateway that is ours; notes why not.
+    fn may_change_gateway(&mut self, key: &Key<'t>, rig: &Rig<'t>) -> bool {
+        let message = match &self.options.gateway {
+            _ if !rig.has_gateway => "this scenario has no gateway to change".to_owned(),
+            Some(profile) => format!(
+                "the gateway {} is not ours: no action changes it while it runs",
+                profile.name
+            ),
+            None => return true,
+        };
+        self.note(Diagnostic::at(key.span(), message));
+        false
+    }
+
     /// A merge patch of the gateway's configuration, tried on it.
     fn gateway_change(
         &mut self,
@@ -145,9 +217,7 @@ impl<'t> Resolver<'_, 't> {
         change: &Value<'t>,
         rig: &Rig<'t>,
     ) -> Option<serde_json::Value> {
-        if !rig.has_gateway {
-            let message = "this scenario has no gateway to change";
-            self.note(Diagnostic::at(key.span(), message));
+        if !self.may_change_gateway(key, rig) {
             return None;
         }
         let mut merged = rig.gateway_table.clone()?;

@@ -3,14 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::{Api, Class, Credential, Operation, Prompt, Quantity, Target};
+use clock::Span;
+
+use crate::plan::{
+    Api, Class, Credential, HangUp, Operation, Prompt, Quantity, Retries, RetryStyle, Target,
+};
 use crate::scenario::number::Number;
-use crate::scenario::sections::{ApiName, ClientSection, EncodingFormat, KeyHeader, OperationName};
+use crate::scenario::sections::{
+    ApiName, ClientSection, EncodingFormat, KeyHeader, OperationName, RetriesName,
+};
 use crate::topology::SimulatorConfigs;
 
 /// The dated API version that a class uses unless it says otherwise: the newest generally available one.
 // Source: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle (read 2026-08).
 const DEFAULT_API_VERSION: &str = "2024-10-21";
+
+/// How often the official SDKs try again.
+// Source: openai-python 3.51 and openai-node 7.5, `max_retries` of a client.
+const DEFAULT_RETRIES: u32 = 2;
 
 /// Longer than any answer that a scenario simulates, short enough that a hung gateway is noticed.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
@@ -22,6 +32,7 @@ pub(super) fn class(
     target: Target,
     subscription: Option<String>,
     key: String,
+    backend_header: &str,
 ) -> Class {
     Class {
         name: Arc::from(name),
@@ -40,9 +51,34 @@ pub(super) fn class(
         think_time_s: client
             .think_time
             .map_or(Quantity::Constant(0.0), |pause| pause.quantity),
-        timeout: client.timeout.map_or(DEFAULT_TIMEOUT, clock::Span::get),
+        timeout: client.timeout.map_or(DEFAULT_TIMEOUT, Span::get),
         marks_prompts: client.marks_prompts.unwrap_or(true),
+        retries: client.retries.map(|name| Retries {
+            style: style(name),
+            most: client.max_retries.unwrap_or(DEFAULT_RETRIES),
+        }),
+        hangs_up: hangs_up(client.hangs_up_after_tokens, client.hangs_up_after),
+        keeps_cookies: client.keeps_cookies,
+        watched_headers: lower_case(&client.watches_headers),
+        backend_header: backend_header.to_ascii_lowercase(),
     }
+}
+
+fn style(name: RetriesName) -> RetryStyle {
+    match name {
+        RetriesName::OpenAiPython => RetryStyle::OpenAiPython,
+        RetriesName::OpenAiNode => RetryStyle::OpenAiNode,
+        RetriesName::RetryAfter => RetryStyle::RetryAfter,
+    }
+}
+
+fn hangs_up(tokens: Option<u64>, after: Option<Span>) -> Option<HangUp> {
+    let after = after.map(|after| HangUp::After(after.get()));
+    tokens.map(HangUp::AfterTokens).or(after)
+}
+
+fn lower_case(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
 /// The key for a simulator called directly: its own, or any where it takes any.

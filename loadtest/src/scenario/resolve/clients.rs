@@ -102,6 +102,7 @@ impl<'t> Resolver<'_, 't> {
         let before = self.diagnostics.len();
         self.check_choices(&draft);
         self.check_options(&draft);
+        self.check_patience(&draft);
         self.check_target(&draft, rig);
         self.check_deployment(&draft, rig);
         let gateway = rig.gateway.as_ref();
@@ -112,8 +113,17 @@ impl<'t> Resolver<'_, 't> {
         let value = (draft.section.key.clone())
             .or(key_of)
             .unwrap_or_else(|| direct_key(&draft.section, &rig.simulators));
-        (self.diagnostics.len() == before)
-            .then(|| class(key.get_ref(), draft.section, target, subscription, value))
+        (self.diagnostics.len() == before).then(|| {
+            let header = backend_header(rig.gateway.as_ref());
+            class(
+                key.get_ref(),
+                draft.section,
+                target,
+                subscription,
+                value,
+                header,
+            )
+        })
     }
 
     /// One prompt and one key at most.
@@ -159,6 +169,56 @@ impl<'t> Resolver<'_, 't> {
                 message,
                 "add stream = true",
             );
+        }
+    }
+
+    /// Retries and hanging up, as far as they fit the rest.
+    fn check_patience(&mut self, draft: &Draft<'_, 't>) {
+        let client = &draft.section;
+        if client.max_retries.is_some() && client.retries.is_none() {
+            let message = "`max_retries` changes nothing without `retries`";
+            self.at(
+                draft,
+                &["max_retries"],
+                message,
+                "retries = \"openai-python\"",
+            );
+        }
+        if client.hangs_up_after_tokens.is_some() && client.hangs_up_after.is_some() {
+            let message =
+                "a client hangs up once, found `hangs_up_after_tokens` and `hangs_up_after`";
+            let fields = ["hangs_up_after", "hangs_up_after_tokens"];
+            self.at(draft, &fields, message, "remove one of them");
+        }
+        if client.hangs_up_after_tokens.is_some() && !client.stream {
+            let message = "only a stream can be hung up on after so many tokens";
+            let fields = ["hangs_up_after_tokens", "stream"];
+            self.at(
+                draft,
+                &fields,
+                message,
+                "add stream = true, or write hangs_up_after = \"3s\"",
+            );
+        }
+        if client.hangs_up_after_tokens == Some(0) {
+            let message = "a client hangs up after at least one token";
+            self.at(
+                draft,
+                &["hangs_up_after_tokens"],
+                message,
+                "hangs_up_after = \"0.1s\"",
+            );
+        }
+        for name in &client.watches_headers {
+            if http::HeaderName::try_from(name.as_str()).is_err() {
+                let message = format!("`{name}` is no name of a header");
+                self.at(
+                    draft,
+                    &["watches_headers"],
+                    message,
+                    "watches_headers = [\"x-ms-region\"]",
+                );
+            }
         }
     }
 
@@ -257,6 +317,13 @@ impl<'t> Resolver<'_, 't> {
     ) {
         self.note(Diagnostic::at(draft.field(fields), message).help(help));
     }
+}
+
+/// Where answers claim a backend: as our gateway does, or as its profile says.
+pub(super) fn backend_header(gateway: Option<&GatewayPlan>) -> &str {
+    let profile = gateway.and_then(|gateway| gateway.profile.as_ref());
+    let own = profile.and_then(|profile| profile.backend_header.as_deref());
+    own.unwrap_or("x-gw-backend")
 }
 
 /// Names of classes that cannot be read.

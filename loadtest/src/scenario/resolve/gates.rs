@@ -6,7 +6,6 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::Resolver;
-use super::clients::Clients;
 use super::phases::Phases;
 use super::rig::Rig;
 use crate::gate::{self, Gate, Names, SentenceError};
@@ -18,16 +17,17 @@ use crate::scenario::source::{Table, Value};
 const EXAMPLE: &str = "RR-1 = \"requests{status!=200} == 0\"";
 
 impl Resolver<'_, '_> {
-    /// The gates and what has to be observed, in the order of the file.
+    /// The gates and what has to be observed, in the order of the file; `senders` are all who
+    /// send requests, by name.
     pub(super) fn gates(
         &mut self,
         phases: &Phases,
-        clients: &Clients,
+        senders: Vec<String>,
         rig: &Rig<'_>,
     ) -> (Vec<Gate>, Vec<Gate>) {
         let names = Names {
             phases: phases.written.clone(),
-            classes: clients.written.clone(),
+            classes: senders,
             simulators: rig.names.clone(),
             deployments: rig.deployments.iter().cloned().collect(),
             has_gateway: rig.has_gateway,

@@ -11,13 +11,14 @@ use crate::scenario::sections::Header;
 use crate::scenario::source::{Key, Table, Value};
 
 /// Every top-level key of a scenario that is a section.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "simulators",
     "deployments",
     "gateway",
     "clients",
     "phases",
     "actions",
+    "probers",
     "books",
     "must_observe",
     "gates",

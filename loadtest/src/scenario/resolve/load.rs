@@ -58,6 +58,16 @@ impl<'a> Players<'a> {
         Load::Closed(ramps)
     }
 
+    /// `users` who each make `iterations` requests; they are there at once.
+    fn notebook(&mut self, users: Vec<u32>, iterations: u32, gap: Option<Span>) -> Load {
+        self.users.clone_from(&users);
+        Load::Notebook {
+            users,
+            iterations,
+            gap: gap.map_or(Duration::ZERO, Span::get),
+        }
+    }
+
     /// The rates of the classes that are named and send anything.
     fn rates(&self, named: &BTreeMap<String, RateSection>) -> Vec<Rate<'a>> {
         let classes = self.clients.classes.iter().enumerate();
@@ -95,7 +105,10 @@ impl<'t> Resolver<'_, 't> {
             let all_known = self.check_classes(draft, "users", users.keys(), players.clients);
             let length = self.length(draft)?;
             let next = players.by_class(users);
-            return all_known.then(|| (length, players.ramps(next)));
+            return all_known.then(|| match section.iterations {
+                Some(iterations) => (length, players.notebook(next, iterations, section.gap)),
+                None => (length, players.ramps(next)),
+            });
         }
         players.users.fill(0);
         if let Some(rates) = &section.requests_per_second {
@@ -124,6 +137,7 @@ impl<'t> Resolver<'_, 't> {
             self.note(several.help("make them phases of their own, or remove all but one"));
             return None;
         }
+        self.check_notebook(draft)?;
         let is_open = draft.section.requests_per_second.is_some();
         let has_arrivals = draft.section.arrivals.is_some() && !is_open;
         let has_workers =
@@ -135,6 +149,31 @@ impl<'t> Resolver<'_, 't> {
             }
         }
         self.check_shape(draft)
+    }
+
+    /// What belongs to a notebook, and only there.
+    fn check_notebook(&mut self, draft: &Draft<'_, 't>) -> Option<()> {
+        let section = &draft.section;
+        let (field, message, help) = match (section.iterations, section.gap, &section.users) {
+            (Some(0), ..) => (
+                "iterations",
+                "a notebook makes at least one request",
+                "iterations = 20",
+            ),
+            (Some(_), _, None) => (
+                "iterations",
+                "a notebook needs users, who make its requests",
+                "users = { NAME = 1 }",
+            ),
+            (None, Some(_), _) => (
+                "gap",
+                "`gap` is the pause of a notebook, which has `iterations`",
+                "add iterations = 20, or give the class a `think_time`",
+            ),
+            _ => return Some(()),
+        };
+        self.note(Diagnostic::at(draft.entry.field(field), message).help(help));
+        None
     }
 
     fn check_shape(&mut self, draft: &Draft<'_, 't>) -> Option<()> {

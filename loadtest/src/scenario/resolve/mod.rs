@@ -12,6 +12,7 @@ mod gates;
 mod header;
 mod load;
 mod phases;
+mod probers;
 mod rig;
 
 pub(super) use self::gates::refused_gate;
@@ -68,9 +69,11 @@ impl<'t> Resolver<'_, 't> {
         let clients = self.clients(&rig);
         let seed = self.seed();
         let phases = self.phases(seed, &clients);
-        let actions = self.actions(&phases.timed, &rig);
+        let probers = self.probers(&clients, &rig);
+        let actions = self.actions(&phases.timed, &probers, &rig);
         let books = self.books();
-        let (gates, must_observe) = self.gates(&phases, &clients, &rig);
+        let senders = [clients.written.as_slice(), &probers.written].concat();
+        let (gates, must_observe) = self.gates(&phases, senders, &rig);
         Plan {
             name: self.name.clone(),
             about: header.about.unwrap_or_default(),
@@ -85,6 +88,7 @@ impl<'t> Resolver<'_, 't> {
             gateway: rig.gateway,
             classes: clients.classes,
             phases: phases.timed.into_iter().map(|timed| timed.phase).collect(),
+            probers: probers.probers,
             actions,
             books,
             gates,

@@ -102,6 +102,9 @@ impl<'t> Resolver<'_, 't> {
             start,
         };
         let timed = self.phase(draft, players);
+        if let Some((_, length)) = phases.written.last_mut() {
+            *length = timed.phase.end.since(timed.phase.start);
+        }
         phases.timed.push(timed);
     }
 
@@ -172,6 +175,7 @@ impl<'t> Resolver<'_, 't> {
                 None
             }
             Some(length) => Some(length),
+            None if draft.section.iterations.is_some() => Some(notebook_length(&draft.section)),
             None => {
                 let message = format!(
                     "the phase `{}` does not say how long it runs",
@@ -237,6 +241,13 @@ impl<'t> Resolver<'_, 't> {
         }
         phases.into_iter().flatten().cloned().collect()
     }
+}
+
+/// How long a notebook runs that does not say it: a second for each request, beside its gap.
+fn notebook_length(section: &PhaseSection) -> Duration {
+    const ANSWER: Duration = Duration::from_secs(1);
+    let gap = section.gap.map_or(Duration::ZERO, Span::get);
+    (ANSWER + gap) * section.iterations.unwrap_or(1)
 }
 
 /// A phase is pointed at by its name; without one, by the brace it starts with.

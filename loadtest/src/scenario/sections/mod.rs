@@ -3,13 +3,21 @@
 //! Sections are read one by one, so that all mistakes of a file show at once. `like` and
 //! variants are applied before, on the bare tables; here every key is final.
 
+mod client;
+mod prober;
+
 use std::collections::BTreeMap;
 
 use clock::{Span, Speed, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::number::{self, Number, Pause};
+pub(super) use self::client::{
+    ApiName, ClientSection, EncodingFormat, KeyHeader, OperationName, RetriesName,
+};
+pub(super) use self::prober::ProberSection;
+
+use super::number;
 use super::rate::RateSection;
 use crate::topology::{DeploymentSection, SimulatorSection};
 
@@ -61,6 +69,8 @@ pub(super) struct Document {
     phases: PhasesSection,
     /// Changes of the rig by name, played by a phase's `do`.
     actions: Option<BTreeMap<String, ActionSection>>,
+    /// Who measures the backends from outside, by name; played by a phase's `do`.
+    probers: Option<BTreeMap<String, ProberSection>>,
     /// What the books allow.
     books: Option<BooksSection>,
     /// What has to have happened, as sentences by id.
@@ -105,105 +115,12 @@ pub(super) struct GatewaySection {
     subscriptions: Option<BTreeMap<String, serde_json::Value>>,
     /// The simulators it knows, by name, over the preset's.
     backends: Option<BTreeMap<String, serde_json::Value>>,
-    /// Its APIs and their policies, by name, over the preset's.
+    /// Its APIs and their policies, by name, over the preset's; another `balance` policy replaces the one before.
     apis: Option<BTreeMap<String, serde_json::Value>>,
-}
-
-/// A client class.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ClientSection {
-    /// Name of a class to start from; keys given here replace that class's.
-    #[serde(default)]
-    #[expect(dead_code, reason = "applied on the bare tables, kept for the schema")]
-    like: Option<String>,
-    /// The operation it calls.
-    pub(super) operation: OperationName,
-    /// The deployment it names.
-    pub(super) deployment: String,
-    /// URL shape: `azure` (dated, the default), `azure-v1` or `openai`.
-    #[serde(default)]
-    pub(super) api: ApiName,
-    /// The dated API's version; "2024-10-21" by default.
-    pub(super) api_version: Option<String>,
-    /// Name of a simulator to call directly, instead of the gateway.
-    pub(super) to: Option<String>,
-    /// Name of the gateway's API to call, where it has several.
-    pub(super) gateway_api: Option<String>,
-    /// A fixed prompt.
-    pub(super) prompt: Option<String>,
-    /// Tokens of a generated prompt's content.
-    pub(super) prompt_tokens: Option<Number>,
-    /// Characters of a generated prompt.
-    pub(super) input_characters: Option<Number>,
-    /// `max_tokens` of each request; left out by default.
-    pub(super) max_tokens: Option<Number>,
-    /// Whether answers are streamed.
-    #[serde(default)]
-    pub(super) stream: bool,
-    /// Whether a stream asks for its usage.
-    #[serde(default)]
-    pub(super) include_usage: bool,
-    /// Encoding of embeddings: `float` (the default) or `base64`.
-    #[serde(default)]
-    pub(super) encoding_format: EncodingFormat,
-    /// Headers added to every request.
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, String>,
-    /// Name of the gateway's subscription whose key it presents; the first one by default.
-    pub(super) subscription: Option<String>,
-    /// A key to present as it is, instead of a subscription's; "" presents none.
-    pub(super) key: Option<String>,
-    /// The header that carries the key.
-    #[serde(default)]
-    pub(super) key_header: KeyHeader,
-    /// Pause of a user between an answer and the next request; none by default.
-    pub(super) think_time: Option<Pause>,
-    /// How long it waits for a complete answer; "120s" by default.
-    #[serde(default, deserialize_with = "number::duration")]
-    pub(super) timeout: Option<Span>,
-    /// Whether generated prompts start with words that encode the request's number; true by default.
-    pub(super) marks_prompts: Option<bool>,
-}
-
-/// The operation a class calls.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum OperationName {
-    ChatCompletions,
-    Completions,
-    Embeddings,
-}
-
-/// URL shapes.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-pub(super) enum ApiName {
-    #[default]
-    #[serde(rename = "azure")]
-    Azure,
-    #[serde(rename = "azure-v1")]
-    AzureV1,
-    #[serde(rename = "openai")]
-    OpenAi,
-}
-
-/// Encoding of embeddings.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum EncodingFormat {
-    #[default]
-    Float,
-    Base64,
-}
-
-/// Headers that carry a key.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum KeyHeader {
-    #[default]
-    ApiKey,
-    OcpApimSubscriptionKey,
-    Authorization,
+    /// Its helper operations, by name, over the preset's.
+    helpers: Option<BTreeMap<String, serde_json::Value>>,
+    /// Its own probers, by name, over the preset's.
+    probers: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 /// The phases.
@@ -226,11 +143,17 @@ pub(super) struct PhasesSection {
 pub(super) struct PhaseSection {
     /// Its name, unique in the file.
     pub(super) name: String,
-    /// How long it runs; a trace may leave it out to run to its end.
+    /// How long it runs; a trace may leave it out to run to its end, a notebook to take a second for each request beside its gap.
     #[serde(default, deserialize_with = "number::duration")]
     pub(super) run_for: Option<Span>,
     /// Closed model: users by class.
     pub(super) users: Option<BTreeMap<String, u32>>,
+    /// Notebook: each user makes exactly so many requests, one after the other.
+    #[schemars(range(min = 1))]
+    pub(super) iterations: Option<u32>,
+    /// Notebook: pause of a user after each answer, in place of its think time; none by default.
+    #[serde(default, deserialize_with = "number::duration")]
+    pub(super) gap: Option<Span>,
     /// Open model: requests per second by class.
     pub(super) requests_per_second: Option<BTreeMap<String, RateSection>>,
     /// Open model: how arrivals are spread; "constant" by default.
@@ -241,7 +164,7 @@ pub(super) struct PhaseSection {
     pub(super) workers: Option<u32>,
     /// What a presenter says while it runs.
     pub(super) say: Option<String>,
-    /// Actions by the time after the phase's start: `{ "0s" = "swap" }`.
+    /// Actions and probers by the time after the phase's start: `{ "0s" = "swap" }`.
     #[serde(default)]
     #[expect(
         dead_code,
@@ -286,6 +209,8 @@ pub(super) struct ActionSection {
     simulators: Option<BTreeMap<String, SimulatorSection>>,
     /// Changes of the gateway's configuration.
     gateway: Option<GatewaySection>,
+    /// Whether the gateway finishes what it has and refuses what is new from then on.
+    drain: Option<bool>,
 }
 
 /// What the books allow.
