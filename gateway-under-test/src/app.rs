@@ -17,14 +17,14 @@ use crate::access_log::{Entry, OpenEntry};
 use crate::admin;
 use crate::backend::Backend;
 use crate::draw::Draws;
-use crate::forward::{Failure, Meter, Outbound, Payload};
+use crate::forward::{Meter, Outbound, Payload};
 use crate::gateway::Gateway;
 use crate::headers::{
     CLIENT_REQUEST_ID, TRACEPARENT, X_APIM_BACKEND, X_GW_ATTEMPTS, X_GW_BACKEND, X_GW_SOURCE,
     X_GW_TRACE, X_GW_TRACE_ID, X_REQUEST_ID,
 };
 use crate::peek;
-use crate::refusal::{ActivityId, Refusal};
+use crate::refusal::Refusal;
 use crate::retry;
 use crate::routing::{Api, RoutingTable};
 
@@ -66,7 +66,7 @@ fn show_the_way(entry: &OpenEntry, headers: &mut HeaderMap) {
     }
 }
 
-/// The path of a request: route → authenticate → balance → retry (forward).
+/// The path of a request: route → authenticate → retry (balance → breaker → forward).
 ///
 /// The body is read, where it must be, before a backend is chosen: a caller who breaks off takes
 /// nobody's turn.
@@ -91,10 +91,10 @@ async fn answer(
     let payload = payload(api, body, &parts.headers, meter).await?;
     let outbound = Outbound::new(parts, path, payload, meter.clone());
 
-    let (outcome, backend) = retry::attempt(gateway, api, outbound, draws, entry).await;
-    let mut response = outcome.map_err(|failure| no_answer(failure, draws))?;
+    let answer = retry::attempt(gateway, api, outbound, draws, entry).await;
+    let (mut response, backend) = answer?;
     entry.answered_by(&backend.name);
-    name_backend(api, backend, &mut response);
+    name_backend(api, &backend, &mut response);
     Ok(response)
 }
 
@@ -122,15 +122,6 @@ fn name_backend(api: &Api, backend: &Backend, response: &mut Response) {
     }
     if let Some(id) = &backend.apim_id {
         headers.insert(X_APIM_BACKEND, id.clone());
-    }
-}
-
-fn no_answer(failure: Failure, draws: Draws) -> Refusal {
-    if !failure.is_transport() {
-        return Refusal::BrokenBody;
-    }
-    Refusal::NoAnswer {
-        activity_id: ActivityId::new(draws),
     }
 }
 

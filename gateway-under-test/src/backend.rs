@@ -1,11 +1,15 @@
 //! [`Backend`]: a service behind the gateway, resolved from its configuration.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use clock::Moment;
 use http::HeaderValue;
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme, Uri};
 
+use crate::breaker::{Breaker, Pass};
 use crate::config::{BackendConfig, ConfigError, Secret};
 
 /// What the toolkit appends to a backend's url when it is missing; here it is the other way
@@ -13,6 +17,7 @@ use crate::config::{BackendConfig, ConfigError, Secret};
 const OPENAI: &str = "/openai";
 
 /// A backend, with everything a request needs already in its wire form.
+#[derive(Clone)]
 pub(crate) struct Backend {
     pub(crate) name: String,
     /// The name as a header value.
@@ -26,14 +31,23 @@ pub(crate) struct Backend {
     authority: Authority,
     /// What precedes `/openai` in its url; usually nothing.
     base: String,
+    /// Where it is: what was learned of a backend is learned of this.
+    pub(crate) place: String,
+    breaker: Option<Arc<Breaker>>,
 }
 
 impl Backend {
-    /// The backend `name`.
+    /// The backend `name`; its breaker is that of `previous`, the backend of this name before a
+    /// reload, if that has the same address and the same rule: what was learned of it still holds.
     ///
     /// What is wrong with it is added to `errors`; its place is then taken by something harmless,
     /// so that policies that name this backend are not reported as well.
-    pub(crate) fn new(name: &str, config: &BackendConfig, errors: &mut Vec<ConfigError>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        config: &BackendConfig,
+        previous: Option<&Self>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Self {
         let (authority, base) = origin(name, config.url.as_deref()).unwrap_or_else(|error| {
             errors.push(error);
             (Authority::from_static("nowhere.invalid"), String::new())
@@ -47,17 +61,54 @@ impl Backend {
                 .ok()
         };
         let at = |key| ["backends", name, key];
+        let name_header = header(&at("")[..2], name).unwrap_or(HeaderValue::from_static("-"));
         let key = config.api_key.as_ref().map(Secret::expose);
         let id = config.apim_backend.as_deref();
+        let (apim_id, api_key) = (
+            id.and_then(|id| header(&at("apim_backend"), id)),
+            key.and_then(|key| header(&at("api_key"), key).map(sensitive)),
+        );
+        let place = format!("{authority}{base}");
+        let previous = previous.filter(|previous| previous.place == place);
+        let learned = previous.and_then(|previous| previous.breaker.clone());
+        let breaker = config.breaker.as_ref().map(|config| {
+            let learned = learned.filter(|breaker| breaker.is_of(config));
+            learned.unwrap_or_else(|| Arc::new(Breaker::new(name, config, errors)))
+        });
         Self {
             name: name.to_owned(),
-            header: header(&at("")[..2], name).unwrap_or(HeaderValue::from_static("-")),
-            apim_id: id.and_then(|id| header(&at("apim_backend"), id)),
-            api_key: key.and_then(|key| header(&at("api_key"), key).map(sensitive)),
+            header: name_header,
+            apim_id,
+            api_key,
+            breaker,
             host: HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII"),
             authority,
             base,
+            place,
         }
+    }
+
+    /// The same backend, as if it had no breaker.
+    pub(crate) fn without_breaker(&self) -> Self {
+        Self {
+            breaker: None,
+            ..self.clone()
+        }
+    }
+
+    /// How long it is to be left alone; zero: it may be asked now.
+    pub(crate) fn wait(&self, now: Moment) -> Duration {
+        let breaker = self.breaker.as_ref();
+        breaker.map_or(Duration::ZERO, |breaker| breaker.wait(now))
+    }
+
+    /// Leave to send it one request.
+    ///
+    /// # Errors
+    /// The time for which it is to be left alone.
+    pub(crate) fn admit(&self, now: Moment) -> Result<Pass, Duration> {
+        let breaker = self.breaker.as_ref();
+        breaker.map_or_else(|| Ok(Pass::free()), |breaker| breaker.admit(now))
     }
 
     /// The address of `path_and_query`, which begins with a slash, at this backend.
@@ -118,11 +169,7 @@ fn origin(name: &str, url: Option<&str>) -> Result<(Authority, String), ConfigEr
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Backend({} at {}{})",
-            self.name, self.authority, self.base
-        )
+        write!(f, "Backend({} at {})", self.name, self.place)
     }
 }
 
@@ -136,7 +183,7 @@ mod tests {
             ..BackendConfig::default()
         };
         let mut errors = Vec::new();
-        let backend = Backend::new("payg-1", &config, &mut errors);
+        let backend = Backend::new("payg-1", &config, None, &mut errors);
         if errors.is_empty() {
             Ok(backend)
         } else {

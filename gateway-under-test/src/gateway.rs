@@ -56,7 +56,7 @@ impl Gateway {
     {
         let metrics = Arc::new(Metrics::new());
         Ok(Self(Arc::new(Inner {
-            table: RwLock::new(Arc::new(RoutingTable::new(&config)?)),
+            table: RwLock::new(Arc::new(RoutingTable::new(&config, None)?)),
             clock,
             upstream: upstream::boxed(upstream),
             log: AccessLog::new(metrics.clone()),
@@ -86,7 +86,8 @@ impl Gateway {
 
     /// Exchanges the configuration for requests that arrive from now on.
     ///
-    /// Requests under way finish by the old one; counters of policies start anew.
+    /// Requests under way finish by the old one; counters of turns start anew. A backend whose
+    /// url and breaker stay as they are is left alone for as long as it would have been.
     ///
     /// # Errors
     /// Everything that is wrong with `config`; the old one stays.
@@ -95,7 +96,7 @@ impl Gateway {
         reason = "a gateway's configuration is its own; whoever keeps a copy says so"
     )]
     pub fn reload(&self, config: GatewayConfig) -> Result<(), Vec<ConfigError>> {
-        let table = Arc::new(RoutingTable::new(&config)?);
+        let table = Arc::new(RoutingTable::new(&config, Some(&self.table()))?);
         *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         Ok(())
     }

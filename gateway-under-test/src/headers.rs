@@ -35,6 +35,16 @@ pub(crate) const X_GW_TRACE_ID: HeaderName = HeaderName::from_static("x-gw-trace
 // (read 2026-08).
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
+/// The time until a request is free again.
+// Source: https://platform.openai.com/docs/guides/rate-limits (read 2026-08).
+pub(crate) const RATELIMIT_RESET_REQUESTS: HeaderName =
+    HeaderName::from_static("x-ratelimit-reset-requests");
+
+/// The time until all tokens are free again.
+// Source: https://platform.openai.com/docs/guides/rate-limits (read 2026-08).
+pub(crate) const RATELIMIT_RESET_TOKENS: HeaderName =
+    HeaderName::from_static("x-ratelimit-reset-tokens");
+
 /// The caller's name for a request.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -7,8 +7,9 @@
 //! it because a scenario tests it.
 //!
 //! The modules follow the path of a request: `routing` finds the API, `auth` the subscription,
-//! `balance` the backend, `retry` repeats what `forward` does once, over an [`upstream`] that
-//! may be the network or a router of simulators in the same thread. The [access log](AccessLog)
+//! `balance` the backend, whose `breaker` may keep it out, `retry` repeats what `forward` does
+//! once, over an [`upstream`] that may be the network or a router of simulators in the same
+//! thread. The [access log](AccessLog)
 //! books every request from its arrival to the end of its answer.
 //!
 //! ```
@@ -42,6 +43,7 @@ mod app;
 mod auth;
 mod backend;
 mod balance;
+mod breaker;
 pub mod config;
 mod drain;
 mod draw;
@@ -49,10 +51,12 @@ mod forward;
 mod gateway;
 mod headers;
 mod metrics;
+mod outcome;
 mod peek;
 pub mod preset;
 mod refusal;
 mod retry;
+mod retry_after;
 mod routing;
 pub mod server;
 pub mod upstream;

@@ -1,9 +1,7 @@
 //! The few things the access log wants to know of a request or a response, read in passing.
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
-
-use crate::headers::RETRY_AFTER_MS;
 
 /// Deployment and operation, where `path` names them:
 /// `…/openai/deployments/{deployment}/chat/completions`, `…/v1/embeddings`.
@@ -35,17 +33,8 @@ pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// The wait a response asks for: `retry-after-ms` if it is there, else `Retry-After` in seconds.
-pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
-    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    let seconds = || number(RETRY_AFTER).map(|seconds| seconds.saturating_mul(1_000));
-    number(RETRY_AFTER_MS).or_else(seconds)
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -73,15 +62,5 @@ mod tests {
         ] {
             assert_eq!(target(path), expected, "{path}");
         }
-    }
-
-    #[test]
-    fn the_finer_wait_wins() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(retry_after_ms(&headers), None);
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
-        assert_eq!(retry_after_ms(&headers), Some(2_000));
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from_static("1500"));
-        assert_eq!(retry_after_ms(&headers), Some(1_500));
     }
 }

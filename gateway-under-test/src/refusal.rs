@@ -3,13 +3,19 @@
 //! Bodies are API Management's to the byte, its odd spacing included, because clients match on
 //! them. They carry no `error` object, so SDKs find no code in them; that is true to life too.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use thiserror::Error;
 
+use crate::balance::{Nobody, Scarcity};
+use crate::config::Exhausted;
 use crate::draw::Draws;
+use crate::forward::Failure;
+use crate::headers::RETRY_AFTER_MS;
 
 /// A reason not to serve a request, with what the caller is told.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -43,9 +49,69 @@ pub(crate) enum Refusal {
     // internal server error due to timeout at forward-request".
     #[error("Internal server error")]
     NoAnswer { activity_id: ActivityId },
+    /// The breaker of the only candidate is open; with a `wait`, its caller is told to come back.
+    // Assumed: the reference's labs answer a bare "Service Unavailable", so that no caller learns
+    // the name of a pool.
+    #[error("{}", exhausted(*wait))]
+    BreakerOpen { wait: Option<Duration> },
+    /// No member of the pool is available.
+    #[error("{}", exhausted(*wait))]
+    PoolExhausted { wait: Option<Duration> },
+}
+
+/// The text for a request for which nobody could be asked.
+// Source: API Management's message of `rate-limit-by-key` (read 2026-08).
+fn exhausted(wait: Option<Duration>) -> String {
+    match wait {
+        None => "Service unavailable".to_owned(),
+        Some(wait) => {
+            let seconds = whole_seconds(wait);
+            format!("Rate limit is exceeded. Try again in {seconds} seconds.")
+        }
+    }
+}
+
+/// `wait` in seconds as `Retry-After` tells it: rounded up, so that nobody comes too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl Refusal {
+    /// What is said if `nobody` could be asked.
+    pub(crate) fn of_nobody(nobody: Nobody, exhausted: Exhausted) -> Self {
+        let tells = exhausted == Exhausted::TooManyRequests;
+        let wait = tells.then_some(nobody.wait);
+        match nobody.because {
+            Scarcity::BreakerOpen => Self::BreakerOpen { wait },
+            Scarcity::PoolExhausted => Self::PoolExhausted { wait },
+        }
+    }
+
+    /// What is said if an attempt ended in `failure`.
+    pub(crate) fn of_failure(failure: Failure, draws: Draws) -> Self {
+        if !failure.is_transport() {
+            return Self::BrokenBody;
+        }
+        Self::NoAnswer {
+            activity_id: ActivityId::new(draws),
+        }
+    }
+
+    /// The time after which it is worth coming back, where that is told.
+    fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::BreakerOpen { wait } | Self::PoolExhausted { wait } => *wait,
+            Self::MissingKey
+            | Self::InvalidKey
+            | Self::UnknownApi
+            | Self::MethodNotAllowed
+            | Self::BodyTooLarge { .. }
+            | Self::BrokenBody
+            | Self::Draining
+            | Self::NoAnswer { .. } => None,
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
@@ -55,6 +121,10 @@ impl Refusal {
             Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BreakerOpen { wait: None } | Self::PoolExhausted { wait: None } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::BreakerOpen { .. } | Self::PoolExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -69,6 +139,8 @@ impl Refusal {
             Self::BrokenBody => "broken-body",
             Self::Draining => "draining",
             Self::NoAnswer { .. } => "upstream-error",
+            Self::BreakerOpen { .. } => "breaker-open",
+            Self::PoolExhausted { .. } => "pool-exhausted",
         }
     }
 }
@@ -76,15 +148,10 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
-        let activity = match &self {
-            Self::NoAnswer { activity_id } => format!(r#", "activityId": "{}""#, activity_id.0),
-            Self::MissingKey
-            | Self::InvalidKey
-            | Self::UnknownApi
-            | Self::MethodNotAllowed
-            | Self::BodyTooLarge { .. }
-            | Self::BrokenBody
-            | Self::Draining => String::new(),
+        let activity = if let Self::NoAnswer { activity_id } = &self {
+            format!(r#", "activityId": "{}""#, activity_id.0)
+        } else {
+            String::new()
         };
         let code = status.as_u16();
         let body = format!(r#"{{ "statusCode": {code}, "message": "{self}"{activity} }}"#);
@@ -95,6 +162,11 @@ impl IntoResponse for Refusal {
         if self == Self::Draining {
             // The next request on this connection would be refused as well.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(wait) = self.wait() {
+            let millis = u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+            headers.insert(RETRY_AFTER, whole_seconds(wait).into());
+            headers.insert(RETRY_AFTER_MS, millis.into());
         }
         response
     }

@@ -1,8 +1,9 @@
 //! The routing table: a configuration with all names resolved, and which API a path belongs to.
 //!
 //! Building it is the only validation there is: what can be built, runs. A reload builds a new
-//! one beside the old, so its counters start anew; requests under way keep the table they began
-//! with.
+//! one beside the old, so counters of turns start anew; requests under way keep the table they
+//! began with. What was learned of a backend that stays as it is (its breaker's state, the time
+//! it asked to be left alone for) is handed over: a reload makes no overloaded backend well.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use crate::auth::Subscriptions;
 use crate::backend::Backend;
 use crate::balance::Balancer;
-use crate::config::{ApiConfig, BackendConfig, ConfigError, GatewayConfig};
+use crate::config::{ApiConfig, BackendConfig, ConfigError, Exhausted, GatewayConfig};
 use crate::retry::Retry;
 
 /// All that is decided by configuration.
@@ -20,6 +21,7 @@ use crate::retry::Retry;
 pub(crate) struct RoutingTable {
     pub(crate) seed: u64,
     pub(crate) subscriptions: Subscriptions,
+    backends: Backends,
     /// Longest prefix first.
     apis: Vec<Api>,
 }
@@ -31,6 +33,7 @@ pub(crate) struct Api {
     /// Without slashes at its ends: `retry-with-payg`; empty for the API that takes the rest.
     prefix: String,
     pub(crate) balancer: Balancer,
+    pub(crate) exhausted: Exhausted,
     pub(crate) retry: Option<Retry>,
     pub(crate) forward_timeout: Duration,
     pub(crate) max_replay_bytes: usize,
@@ -43,14 +46,18 @@ pub(crate) struct Api {
 pub(crate) struct Backends(BTreeMap<String, Arc<Backend>>);
 
 impl RoutingTable {
-    /// The table that `config` describes.
+    /// The table that `config` describes; takes over from `previous` what still holds.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn new(config: &GatewayConfig) -> Result<Self, Vec<ConfigError>> {
+    pub(crate) fn new(
+        config: &GatewayConfig,
+        previous: Option<&Self>,
+    ) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
         let subscriptions = Subscriptions::new(&config.subscriptions, &mut errors);
-        let backends = Backends::new(&config.backends, &mut errors);
+        let known = previous.map(|previous| &previous.backends);
+        let backends = Backends::new(&config.backends, known, &mut errors);
         if config.apis.is_empty() {
             let error = ConfigError::new(&["apis"], "expected at least one API");
             errors.push(error.help("add `[apis.NAME]` with its `prefix` and `balance`"));
@@ -59,7 +66,11 @@ impl RoutingTable {
         let mut apis: Vec<Api> = config
             .apis
             .iter()
-            .filter_map(|(name, api)| Api::new(name, api, &backends, &mut errors))
+            .filter_map(|(name, api)| {
+                let mut apis = previous.iter().flat_map(|previous| &previous.apis);
+                let previous = apis.find(|previous| previous.name == *name);
+                Api::new(name, api, &backends, previous, &mut errors)
+            })
             .collect();
         apis.sort_by_key(|api| Reverse(api.prefix.len()));
         if !errors.is_empty() {
@@ -68,6 +79,7 @@ impl RoutingTable {
         Ok(Self {
             seed: config.seed,
             subscriptions,
+            backends,
             apis,
         })
     }
@@ -112,9 +124,12 @@ impl Api {
         name: &str,
         config: &ApiConfig,
         backends: &Backends,
+        previous: Option<&Self>,
         errors: &mut Vec<ConfigError>,
     ) -> Option<Self> {
         let at = |key| ["apis", name, key];
+        let without_breakers = config.ignores_breakers.then(|| backends.without_breakers());
+        let backends = without_breakers.as_ref().unwrap_or(backends);
         let is_path = config
             .prefix
             .bytes()
@@ -131,13 +146,14 @@ impl Api {
             let message = "expected a time above 0, found `0s`";
             errors.push(ConfigError::new(&at("forward_timeout"), message));
         }
-        let retry = config.retry.as_ref();
-        let retry = retry.map(|retry| Retry::new(name, retry, backends, errors));
-        let balancer = Balancer::new(name, &config.balance, backends, errors);
+        let retry = Retry::of(name, config, backends, errors);
+        let previous = previous.map(|previous| &previous.balancer);
+        let balancer = Balancer::new(name, config, backends, previous, errors);
         Some(Self {
             name: name.to_owned(),
             prefix: config.prefix.trim_matches('/').to_owned(),
             balancer: balancer?,
+            exhausted: config.exhausted,
             retry,
             forward_timeout: config.forward_timeout.get(),
             max_replay_bytes: config.max_replay_bytes.get(),
@@ -148,12 +164,25 @@ impl Api {
 }
 
 impl Backends {
-    fn new(config: &BTreeMap<String, BackendConfig>, errors: &mut Vec<ConfigError>) -> Self {
+    fn new(
+        config: &BTreeMap<String, BackendConfig>,
+        previous: Option<&Self>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Self {
         let resolve = |(name, config): (&String, _)| {
-            let backend = Backend::new(name, config, errors);
+            let previous = previous.and_then(|previous| previous.0.get(name));
+            let backend = Backend::new(name, config, previous.map(AsRef::as_ref), errors);
             (name.clone(), Arc::new(backend))
         };
         Self(config.iter().map(resolve).collect())
+    }
+
+    /// The same backends, as if none had a breaker.
+    fn without_breakers(&self) -> Self {
+        let strip = |(name, backend): (&String, &Arc<Backend>)| {
+            (name.clone(), Arc::new(backend.without_breaker()))
+        };
+        Self(self.0.iter().map(strip).collect())
     }
 
     #[cfg(test)]
@@ -194,7 +223,7 @@ mod tests {
         let apis: String = prefixes.iter().map(api).collect();
         let rest = "[subscriptions.one]\nkey = \"k\"\n[backends.b]\nurl = \"http://b\"\n";
         let config = GatewayConfig::parse("test.toml", &(apis + rest)).unwrap();
-        RoutingTable::new(&config).unwrap()
+        RoutingTable::new(&config, None).unwrap()
     }
 
     fn routed<'p>(table: &RoutingTable, path: &'p str) -> Option<(String, &'p str)> {

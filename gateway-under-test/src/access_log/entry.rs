@@ -39,11 +39,13 @@ pub struct Entry {
     pub status: u16,
     /// The backend whose answer was passed on.
     pub backend: Option<String>,
-    /// Why the gateway itself refused, if it did: `missing-key`, `unknown-api`, ….
+    /// Why the gateway itself refused, if it did: `missing-key`, `unknown-api`, `breaker-open`,
+    /// `pool-exhausted`, ….
     pub refusal: Option<String>,
     /// The wait the response asks for, in milliseconds.
     pub retry_after_ms: Option<u64>,
-    /// Which turn of its API's balance policy it got, from 0; `None` where that gives no turns.
+    /// Which turn of its API's balance policy its last choice got, from 0; `None` where that
+    /// gives no turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<u64>,
     /// Every attempt on a backend, in order.
@@ -75,7 +77,7 @@ pub struct Attempt {
     /// Without a status, why there is none: `refused`, `reset`, `timeout`, `unreachable`,
     /// `failed`, or `cancelled` when the caller left. With one: `cut`, the body broke off.
     pub error: Option<String>,
-    /// Whether what came back opened the backend's breaker.
-    #[serde(default)]
+    /// Whether this outcome opened the backend's breaker.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tripped: bool,
 }

@@ -13,6 +13,7 @@ use crate::drain::UnderWay;
 use crate::forward::{Failure, Meter};
 use crate::peek;
 use crate::refusal::Refusal;
+use crate::retry_after;
 
 /// The entry of a request under way.
 ///
@@ -117,9 +118,10 @@ impl OpenEntry {
         self.decided(|| Decision::inbound("auth", format!("subscription `{subscription}`")));
     }
 
-    /// Notes which turn of its balance policy the request got, if that gives turns.
+    /// Notes which turn of its balance policy an attempt got, if that gives turns.
     pub(crate) fn chosen(&self, turn: Option<u64>) {
-        self.entry().turn = turn;
+        let mut entry = self.entry();
+        entry.turn = turn.or(entry.turn);
     }
 
     /// Notes that an attempt on `backend` begins.
@@ -132,13 +134,19 @@ impl OpenEntry {
         });
     }
 
-    /// Notes how the attempt that began last went.
-    pub(crate) fn attempt_ended(&self, outcome: Result<StatusCode, Failure>, now: Moment) {
+    /// Notes how the attempt that began last went, and whether that opened a breaker.
+    pub(crate) fn attempt_ended(
+        &self,
+        outcome: Result<StatusCode, Failure>,
+        has_tripped: bool,
+        now: Moment,
+    ) {
         let mut entry = self.entry();
         let Some(attempt) = entry.attempts.last_mut() else {
             return;
         };
         attempt.ended = now;
+        attempt.tripped = has_tripped;
         attempt.status = outcome.ok().map(|status| status.as_u16());
         attempt.error = outcome.err().map(|failure| failure.to_string());
         let (backend, status) = (attempt.backend.clone(), attempt.status);
@@ -188,9 +196,16 @@ impl OpenEntry {
             let mut entry = self.entry();
             entry.status = response.status().as_u16();
             entry.streamed = peek::is_event_stream(response.headers());
-            entry.retry_after_ms = peek::retry_after_ms(response.headers());
+            entry.retry_after_ms = self.told_wait_ms(&response);
         }
         Relayed::wrap(self, response)
+    }
+
+    /// The wait `response` asks for.
+    fn told_wait_ms(&self, response: &Response) -> Option<u64> {
+        let date = self.clock.utc(self.clock.now());
+        let wait = retry_after::asked(response.headers(), date)?;
+        Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Counts bytes of the response's body that pass now.

@@ -1,21 +1,35 @@
-//! Load balancing: which backend a request goes to first.
+//! Load balancing: which backend an attempt goes to, or that there is none to ask.
 //!
 //! Each policy is a file of its own that knows nothing but positions in a list: [`Balancer`]
-//! maps them to backends. None looks at what backends answer.
+//! maps them to backends. A request asks once, or for each attempt if its retry policy says so,
+//! and what came of an attempt is reported back to whoever wants to know. The plain policies
+//! choose blindly, and it is the breaker of their choice that may refuse; a pool chooses among
+//! those that will not.
 
+mod by_retry_after;
+mod pool;
 mod round_robin;
 mod smooth_weighted;
 mod weighted_random;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use clock::Moment;
+
+use self::by_retry_after::{ByRetryAfter, Marks};
+use self::pool::Pool;
 use self::round_robin::RoundRobin;
 use self::smooth_weighted::SmoothWeighted;
 use self::weighted_random::WeightedRandom;
 use crate::backend::Backend;
-use crate::config::{BalanceConfig, ConfigError};
+use crate::breaker::Pass;
+use crate::config::{
+    ApiConfig, BalanceConfig, ByRetryAfterConfig, Condition, ConfigError, Exhausted, MemberConfig,
+};
 use crate::draw::Draws;
+use crate::outcome::Outcome;
 use crate::routing::Backends;
 
 /// A policy and the backends it chooses among.
@@ -32,10 +46,58 @@ enum Policy {
     RoundRobin(RoundRobin),
     WeightedRandom(WeightedRandom),
     SmoothWeighted(SmoothWeighted),
+    Pool(Pool),
+    ByRetryAfter(ByRetryAfter),
 }
 
-/// What a policy says of one request.
+/// What a policy may know of the attempt it chooses for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) draws: Draws,
+    pub(crate) now: Moment,
+    /// How many attempts the request has made before.
+    pub(crate) attempt: u32,
+}
+
+/// The backend of an attempt.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) backend: Arc<Backend>,
+    /// Leave to ask it.
+    pub(crate) pass: Pass,
+    /// The number of the turn, where the policy gives turns.
+    pub(crate) turn: Option<u64>,
+}
+
+/// There is no backend to ask.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Nobody {
+    pub(crate) because: Scarcity,
+    /// The least time after which somebody may be asked.
+    pub(crate) wait: Duration,
+}
+
+impl Nobody {
+    /// The backend that was chosen is to be left alone for `wait`.
+    pub(crate) fn behind_a_breaker(wait: Duration) -> Self {
+        Self {
+            because: Scarcity::BreakerOpen,
+            wait,
+        }
+    }
+}
+
+/// Why there is no backend to ask.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scarcity {
+    /// The breaker of the one that was chosen is open.
+    BreakerOpen,
+    /// No member of the pool is available.
+    PoolExhausted,
+}
+
+/// What a policy says of one attempt.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Turn {
     /// Position of the backend.
     position: usize,
@@ -44,17 +106,37 @@ pub(crate) struct Turn {
     number: Option<u64>,
 }
 
+impl Turn {
+    /// The choice of a policy that gives no turns.
+    fn drawn(position: usize) -> Self {
+        Self {
+            position,
+            number: None,
+        }
+    }
+}
+
 impl Balancer {
     /// The balancer of the API `api`, or `None` if there is an error, which is added to `errors`:
     /// a backend that is not configured, none at all, or weights that leave nobody to serve.
+    ///
+    /// `previous` is the API's balancer before a reload: members that asked it to be left alone
+    /// are left alone by this one.
     pub(crate) fn new(
         api: &str,
-        config: &BalanceConfig,
+        config: &ApiConfig,
         known: &Backends,
+        previous: Option<&Self>,
         errors: &mut Vec<ConfigError>,
     ) -> Option<Self> {
         let at = ["apis", api, "balance"];
-        match config {
+        let has_last_resort = config.exhausted == Exhausted::FirstBackend;
+        if has_last_resort && !matches!(config.balance, BalanceConfig::ByRetryAfter(_)) {
+            let message = "expected `balance.by_retry_after` beside `first-backend`";
+            let error = ConfigError::new(&["apis", api, "exhausted"], message);
+            errors.push(error.help("write `unavailable` or `too-many-requests`"));
+        }
+        match &config.balance {
             BalanceConfig::Single(name) => Some(Self {
                 backends: vec![known.find(name, &[&at[..], &["single"]].concat(), errors)?],
                 policy: Policy::Single,
@@ -81,23 +163,85 @@ impl Balancer {
                     policy: Policy::SmoothWeighted(policy),
                 })
             }
+            BalanceConfig::Pool(config) => {
+                let at = [&at[..], &["pool", "members"]].concat();
+                Some(Self {
+                    backends: members(&at, known, &config.members, errors)?,
+                    policy: Policy::Pool(Pool::new(&config.members, config.pick)?),
+                })
+            }
+            BalanceConfig::ByRetryAfter(config) => {
+                let at = [&at[..], &["by_retry_after"]].concat();
+                by_retry_after(&at, known, config, has_last_resort, previous, errors)
+            }
         }
     }
 
-    /// The backend of the request that has these `draws`, and the number of its turn.
-    pub(crate) fn choose(&self, draws: Draws) -> (&Arc<Backend>, Option<u64>) {
-        let without_turns = |position| Turn {
-            position,
-            number: None,
-        };
-        let turn = match &self.policy {
-            Policy::Single => without_turns(0),
-            Policy::RoundRobin(policy) => policy.next(),
-            Policy::WeightedRandom(policy) => without_turns(policy.draw(draws)),
-            Policy::SmoothWeighted(policy) => policy.next(),
-        };
-        (&self.backends[turn.position], turn.number)
+    /// The backend of the attempt that asks, with leave to send it the request.
+    ///
+    /// # Errors
+    /// If there is none: why, and the least time after which there may be one.
+    pub(crate) fn choose(&self, ask: &Ask) -> Result<Choice, Nobody> {
+        loop {
+            let (turn, because) = self.next(ask)?;
+            let backend = Arc::clone(&self.backends[turn.position]);
+            match backend.admit(ask.now) {
+                Ok(pass) => {
+                    return Ok(Choice {
+                        backend,
+                        pass,
+                        turn: turn.number,
+                    });
+                }
+                // Somebody else came first, and its wait is not over: a pool has others.
+                Err(_) if because == Scarcity::PoolExhausted => {}
+                Err(wait) => return Err(Nobody::behind_a_breaker(wait)),
+            }
+        }
     }
+
+    /// Whose turn it is, and what it means if that one cannot be asked after all.
+    fn next(&self, ask: &Ask) -> Result<(Turn, Scarcity), Nobody> {
+        let turn = match &self.policy {
+            Policy::Single => Turn::drawn(0),
+            Policy::RoundRobin(policy) => policy.next(),
+            Policy::WeightedRandom(policy) => Turn::drawn(policy.draw(ask.draws, ask.attempt)),
+            Policy::SmoothWeighted(policy) => policy.next(),
+            Policy::Pool(pool) => return among(pool.next(ask, &self.waits(ask.now))),
+            Policy::ByRetryAfter(policy) => return among(policy.next(ask, &self.backends)),
+        };
+        Ok((turn, Scarcity::BreakerOpen))
+    }
+
+    /// Takes note of what came of an attempt on `backend`.
+    pub(crate) fn saw(&self, backend: &Backend, outcome: &Outcome, now: Moment) {
+        if let Policy::ByRetryAfter(policy) = &self.policy {
+            policy.saw(backend, outcome, now);
+        }
+    }
+
+    /// Whether another attempt at `now` could only be one that was made already.
+    pub(crate) fn is_at_its_end(&self, now: Moment) -> bool {
+        match &self.policy {
+            Policy::ByRetryAfter(policy) => policy.is_at_its_end(&self.backends, now),
+            Policy::Single
+            | Policy::RoundRobin(_)
+            | Policy::WeightedRandom(_)
+            | Policy::SmoothWeighted(_)
+            | Policy::Pool(_) => false,
+        }
+    }
+
+    fn waits(&self, now: Moment) -> Vec<Duration> {
+        self.backends.iter().map(|b| b.wait(now)).collect()
+    }
+}
+
+/// What a pool's `turn` means: what it gives, and that it has no one if it gives none.
+fn among(turn: Result<Turn, Duration>) -> Result<(Turn, Scarcity), Nobody> {
+    let because = Scarcity::PoolExhausted;
+    turn.map(|turn| (turn, because))
+        .map_err(|wait| Nobody { because, wait })
 }
 
 fn round_robin(
@@ -137,6 +281,61 @@ fn weighted(
             .push(error.help("name the backends with their weights: `{ payg-1 = 2, payg-2 = 1 }`"));
     }
     find_all(at, known, weights.keys(), errors)
+}
+
+/// The members of a pool by position.
+fn members(
+    at: &[&str],
+    known: &Backends,
+    members: &BTreeMap<String, MemberConfig>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<Vec<Arc<Backend>>> {
+    if members.values().all(|member| member.weight == 0) {
+        let error = ConfigError::new(at, "expected at least one member with a weight above 0");
+        errors.push(error.help("name the members: `{ ptu-1 = {}, payg-1 = { priority = 2 } }`"));
+    }
+    find_all(at, known, Pool::order(members).into_iter(), errors)
+}
+
+fn by_retry_after(
+    at: &[&str],
+    known: &Backends,
+    config: &ByRetryAfterConfig,
+    has_last_resort: bool,
+    previous: Option<&Balancer>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<Balancer> {
+    let mut wrong = |key: &str, message: &str| {
+        errors.push(ConfigError::new(&[at, &[key]].concat(), message));
+    };
+    for (key, time) in [
+        ("default_wait", Some(config.default_wait)),
+        ("max_wait", Some(config.max_wait)),
+        ("forgets_when_idle", config.forgets_when_idle),
+    ] {
+        if time.is_some_and(|time| time.get().is_zero()) {
+            wrong(key, "expected a time above 0, found `0s`");
+        }
+    }
+    if config.on.is_empty() {
+        wrong("on", "expected at least one kind of failure, such as `429`");
+    }
+    if config.on.contains(&Condition::Exhausted) {
+        wrong(
+            "on",
+            "expected failures of the backend, found `exhausted`, the gateway's own",
+        );
+    }
+    let marks = match previous.map(|previous| &previous.policy) {
+        Some(Policy::ByRetryAfter(previous)) => previous.marks(),
+        _ => Marks::default(),
+    };
+    let backends = members(&[at, &["members"]].concat(), known, &config.members, errors)?;
+    let policy = ByRetryAfter::new(config, has_last_resort, marks)?;
+    Some(Balancer {
+        backends,
+        policy: Policy::ByRetryAfter(policy),
+    })
 }
 
 /// All the backends `names`; each unknown one is an error.

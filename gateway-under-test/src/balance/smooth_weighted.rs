@@ -20,7 +20,6 @@ struct Turns {
     weights: Vec<i64>,
     /// What each has gained and not yet paid; the sum is 0 between turns.
     credits: Vec<i64>,
-    total: i64,
     taken: u64,
 }
 
@@ -28,13 +27,12 @@ impl SmoothWeighted {
     /// Turns with these weights, or `None` if nobody has any.
     pub(super) fn new(weights: Vec<u32>) -> Option<Self> {
         let weights: Vec<i64> = weights.into_iter().map(i64::from).collect();
-        let total = weights.iter().sum();
-        (total > 0).then(|| {
+        let has_any = weights.iter().any(|&weight| weight > 0);
+        has_any.then(|| {
             let credits = vec![0; weights.len()];
             Self(Mutex::new(Turns {
                 weights,
                 credits,
-                total,
                 taken: 0,
             }))
         })
@@ -42,28 +40,41 @@ impl SmoothWeighted {
 
     /// The next turn.
     pub(super) fn next(&self) -> Turn {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next()
+        self.next_of(|_| true).unwrap_or_default()
+    }
+
+    /// The next turn among those that `may` have it, or `None` if nobody with a weight may.
+    ///
+    /// The others keep what they have gained: the sum of all credits stays 0.
+    pub(super) fn next_of(&self, may: impl Fn(usize) -> bool) -> Option<Turn> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(may)
     }
 }
 
 impl Turns {
     /// Of equals the first listed has the turn.
-    fn next(&mut self) -> Turn {
-        for (credit, weight) in self.credits.iter_mut().zip(&self.weights) {
-            *credit += weight;
+    fn next(&mut self, may: impl Fn(usize) -> bool) -> Option<Turn> {
+        let is_eligible = |&position: &usize| self.weights[position] > 0 && may(position);
+        let eligible: Vec<usize> = (0..self.weights.len()).filter(is_eligible).collect();
+        let mut total = 0;
+        for &position in &eligible {
+            self.credits[position] += self.weights[position];
+            total += self.weights[position];
         }
-        let eligible = (0..self.credits.len()).filter(|&position| self.weights[position] > 0);
         let richest = eligible
+            .into_iter()
             .rev()
-            .max_by_key(|&position| self.credits[position])
-            .unwrap_or_default();
-        self.credits[richest] -= self.total;
+            .max_by_key(|&p| self.credits[p])?;
+        self.credits[richest] -= total;
         let number = self.taken;
         self.taken += 1;
-        Turn {
+        Some(Turn {
             position: richest,
             number: Some(number),
-        }
+        })
     }
 }
 

@@ -10,32 +10,43 @@ use crate::draw::Draws;
 #[derive(Debug)]
 pub(super) struct WeightedRandom {
     weights: Vec<u32>,
-    total: u64,
 }
 
 impl WeightedRandom {
     /// A lot with these weights, or `None` if there is no ticket at all.
     pub(super) fn new(weights: Vec<u32>) -> Option<Self> {
+        weights
+            .iter()
+            .any(|&weight| weight > 0)
+            .then_some(Self { weights })
+    }
+
+    /// The position that wins for an attempt, the `index`-th of the request with these `draws`.
+    pub(super) fn draw(&self, draws: Draws, index: u32) -> usize {
+        self.draw_of(|_| true, draws, index).unwrap_or_default()
+    }
+
+    /// The same among those that `may` win, or `None` if they have no ticket.
+    pub(super) fn draw_of(
+        &self,
+        may: impl Fn(usize) -> bool,
+        draws: Draws,
+        index: u32,
+    ) -> Option<usize> {
+        let weight = |(position, &weight)| if may(position) { weight } else { 0 };
+        let weights: Vec<u32> = self.weights.iter().enumerate().map(weight).collect();
         let total: u64 = weights.iter().copied().map(u64::from).sum();
-        (total > 0).then_some(Self { weights, total })
+        (total > 0).then(|| holder(&weights, draws.below(total, "balance", index)))
     }
+}
 
-    /// The position that the request with these `draws` wins.
-    pub(super) fn draw(&self, draws: Draws) -> usize {
-        self.holder(draws.below(self.total, "balance", 0))
-    }
-
-    /// Whose ticket it is, counted from 0.
-    fn holder(&self, ticket: u64) -> usize {
-        let covered = self.weights.iter().scan(0, |sum, &weight| {
-            *sum += u64::from(weight);
-            Some(*sum)
-        });
-        covered
-            .take_while(|&sum| sum <= ticket)
-            .count()
-            .min(self.weights.len() - 1)
-    }
+/// Whose ticket it is, counted from 0.
+fn holder(weights: &[u32], ticket: u64) -> usize {
+    let covered = weights.iter().scan(0, |sum, &weight| {
+        *sum += u64::from(weight);
+        Some(*sum)
+    });
+    covered.take_while(|&sum| sum <= ticket).count()
 }
 
 #[cfg(test)]
@@ -46,8 +57,10 @@ mod tests {
 
     #[test]
     fn tickets_are_held_in_the_order_of_the_list() {
-        let lot = WeightedRandom::new(vec![2, 0, 1]).unwrap();
-        assert_eq!([lot.holder(0), lot.holder(1), lot.holder(2)], [0, 0, 2]);
+        assert_eq!(
+            [0, 1, 2].map(|ticket| holder(&[2, 0, 1], ticket)),
+            [0, 0, 2]
+        );
     }
 
     #[test]
@@ -59,7 +72,7 @@ mod tests {
     #[test]
     fn two_to_one_is_met_within_four_standard_deviations() {
         let lot = WeightedRandom::new(vec![2, 1]).unwrap();
-        let won = |n: &u64| lot.draw(Draws::new(42, None, *n)) == 0;
+        let won = |n: &u64| lot.draw(Draws::new(42, None, *n), 0) == 0;
         let first = (0..10_000).filter(won).count();
         // 6666.7 ± 4·sqrt(10000·2/9) = 6666.7 ± 188.6.
         assert!((6_479..=6_855).contains(&first), "{first}");
@@ -71,9 +84,9 @@ mod tests {
             weights in proptest::collection::vec(0..9u32, 1..7),
         ) {
             prop_assume!(weights.iter().any(|&w| w > 0));
-            let lot = WeightedRandom::new(weights.clone()).unwrap();
             let mut held = vec![0; weights.len()];
-            (0..lot.total).for_each(|ticket| held[lot.holder(ticket)] += 1);
+            let tickets = 0..weights.iter().copied().map(u64::from).sum();
+            tickets.for_each(|ticket| held[holder(&weights, ticket)] += 1);
             prop_assert_eq!(held, weights);
         }
     }

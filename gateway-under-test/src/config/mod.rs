@@ -7,10 +7,13 @@
 //!
 //! Neither `untagged` nor `flatten` is used anywhere: both lose the position of a mistake.
 
+mod balance;
+mod breaker;
+mod condition;
 mod diagnostic;
 mod document;
 mod error;
-mod policy;
+mod retry;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -21,9 +24,14 @@ use clock::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::balance::{
+    BalanceConfig, ByRetryAfterConfig, MemberConfig, Pick, PoolConfig, Weights,
+};
+pub use self::breaker::{BreakerConfig, Recovery, TrippingAnswer};
+pub use self::condition::Condition;
 pub use self::diagnostic::Diagnostic;
 pub use self::error::ConfigError;
-pub use self::policy::{BalanceConfig, RetryConfig, RetryOn};
+pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
 
 /// API Management's own default for `forward-request`.
@@ -92,6 +100,9 @@ pub struct BackendConfig {
     /// The name under which `x-apim-backend` tells of it, such as `payg-backend-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apim_backend: Option<String>,
+    /// When it is left alone; absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerConfig>,
 }
 
 /// One API: a path prefix and the policies behind it.
@@ -102,6 +113,12 @@ pub struct ApiConfig {
     pub prefix: String,
     /// Which backend a request goes to first.
     pub balance: BalanceConfig,
+    /// What a request is answered for which no backend can be asked.
+    #[serde(default)]
+    pub exhausted: Exhausted,
+    /// Whether its requests go out as if no backend had a breaker, and none counts them.
+    #[serde(default)]
+    pub ignores_breakers: bool,
     /// Whether, when and where it is tried again; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryConfig>,
@@ -123,10 +140,23 @@ pub struct ApiConfig {
     pub fail_on_error_status_code: bool,
 }
 
+/// What a request is answered for which no backend can be asked.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exhausted {
+    /// 503, without a word on when to come back.
+    #[default]
+    Unavailable,
+    /// 429 with the least time after which somebody can be asked again.
+    TooManyRequests,
+    /// What the first backend says, which is asked in spite of it all; `by_retry_after` only.
+    FirstBackend,
+}
+
 impl GatewayConfig {
     /// Everything that is wrong with this configuration; empty: it will run.
     pub fn validate(&self) -> Vec<ConfigError> {
-        crate::routing::RoutingTable::new(self)
+        crate::routing::RoutingTable::new(self, None)
             .err()
             .unwrap_or_default()
     }

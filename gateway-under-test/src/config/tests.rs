@@ -86,7 +86,7 @@ retry = { on = [200], count = 3, interval = "1s" }
     10 | forward_timeout = "120"
        |                   ^^^^^
 
-    error: invalid value: integer `200`, expected an error status from 400 to 599, or "transport"
+    error: invalid value: integer `200`, expected an error status from 400 to 599, a range such as "500-599", "transport" or "exhausted"
       --> gateway.toml:14:17
        |
     14 | retry = { on = [200], count = 3, interval = "1s" }
@@ -111,7 +111,7 @@ balance = { single = "payg-1" }
 prefix = "/f"
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-    error: unknown choice `payg-1`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`
+    error: unknown choice `payg-1`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`, `pool`, `by_retry_after`
      --> gateway.toml:4:11
       |
     4 | balance = "payg-1"
@@ -158,19 +158,19 @@ retries = 3
     5 | colour = "red"
       | ^^^^^^
 
-    error: unknown key `uri`, expected one of `url`, `api_key`, `region`, `apim_backend`
+    error: unknown key `uri`, expected one of `url`, `api_key`, `region`, `apim_backend`, `breaker`
      --> gateway.toml:7:1
       |
     7 | uri = "http://payg-2"
       | ^^^
 
-    error: unknown choice `round_robbin`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`
+    error: unknown choice `round_robbin`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`, `pool`, `by_retry_after`
       --> gateway.toml:10:13
        |
     10 | balance = { round_robbin = { backends = ["payg-1"] } }
        |             ^^^^^^^^^^^^
 
-    error: unknown key `retries`, expected one of `prefix`, `balance`, `retry`, `forward_timeout`, `max_replay_bytes`, `sets_x_apim_backend`, `fail_on_error_status_code`
+    error: unknown key `retries`, expected one of `prefix`, `balance`, `exhausted`, `ignores_breakers`, `retry`, `forward_timeout`, `max_replay_bytes`, `sets_x_apim_backend`, `fail_on_error_status_code`
       --> gateway.toml:14:1
        |
     14 | retries = 3

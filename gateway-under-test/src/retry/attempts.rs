@@ -1,63 +1,212 @@
-//! The attempts of one request: forward, decide, wait, again.
+//! The attempts of one request: choose, forward, report, decide, wait, again.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use clock::{Clock, Moment};
-use http::Response;
+use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use tracing::{debug, warn};
 
+use super::Target;
 use crate::access_log::OpenEntry;
 use crate::backend::Backend;
+use crate::balance::{Ask, Choice, Nobody};
+use crate::config::TrippingAnswer;
 use crate::draw::Draws;
 use crate::forward::{Failure, Outbound, forward};
 use crate::gateway::Gateway;
+use crate::outcome::{End, Outcome};
+use crate::refusal::Refusal;
 use crate::routing::Api;
 
 /// What is read of a response that nobody will see: enough for any refusal.
 const DISCARDED_BYTES: usize = 64 * 1024;
 
 /// Tries `outbound` on the backend the API's balancer chooses, and again while its retry policy
-/// says so; returns the last outcome and the backend it came from.
-pub(crate) async fn attempt<'a>(
+/// says so; returns the last answer and the backend it came from.
+///
+/// # Errors
+/// What the gateway says itself if the last attempt brought no answer, or none may pass.
+pub(crate) async fn attempt(
     gateway: &Gateway,
-    api: &'a Api,
-    mut outbound: Outbound,
+    api: &Api,
+    outbound: Outbound,
     draws: Draws,
     entry: &OpenEntry,
-) -> (Result<Response<Body>, Failure>, &'a Arc<Backend>) {
+) -> Result<(Response<Body>, Arc<Backend>), Refusal> {
     let clock = gateway.clock();
-    let (mut backend, turn) = api.balancer.choose(draws);
-    entry.chosen(turn);
-    let mut made = 0;
+    let mut series = Series {
+        gateway,
+        api,
+        entry,
+        draws,
+        outbound,
+        began: clock.now(),
+        made: 0,
+        bound_to: None,
+    };
+    if let Some(retry) = &api.retry {
+        retry.begins(series.began);
+    }
     loop {
+        let tried = series.once().await;
+        let Some(due) = series.due(&tried, clock.now()) else {
+            return tried.into_answer(api, draws);
+        };
+        debug!(end = ?tried.outcome.end, %due, "attempt is retried");
+        discard(tried.answer.ok(), clock, due).await;
+        clock.sleep_until(due).await;
+        series.made += 1;
+    }
+}
+
+/// The attempts of one request.
+struct Series<'a> {
+    gateway: &'a Gateway,
+    api: &'a Api,
+    entry: &'a OpenEntry,
+    draws: Draws,
+    outbound: Outbound,
+    began: Moment,
+    /// Attempts made before this one.
+    made: u32,
+    /// The backend of this and all further attempts; `None`: the balancer is asked.
+    bound_to: Option<Arc<Backend>>,
+}
+
+/// What one attempt brought.
+struct Tried {
+    outcome: Outcome,
+    answer: Result<(Response<Body>, Arc<Backend>), NoAnswer>,
+}
+
+/// Why there is nothing to pass on.
+#[derive(Clone, Copy)]
+enum NoAnswer {
+    /// Nobody was asked.
+    Nobody(Nobody),
+    /// The answer opened its backend's breaker and is not told.
+    Masked,
+    Failed(Failure),
+}
+
+impl Series<'_> {
+    /// Makes one attempt, and tells all who learn from it.
+    async fn once(&mut self) -> Tried {
+        let clock = self.gateway.clock();
         let started = clock.now();
-        let deadline = started + api.forward_timeout;
-        entry.attempt_started(&backend.name, started);
-        let outcome = forward(gateway.upstream(), clock, &mut outbound, backend, deadline).await;
+        let Choice {
+            backend,
+            pass,
+            turn,
+        } = match self.choose(started) {
+            Ok(choice) => choice,
+            Err(nobody) => {
+                self.bind(None);
+                return Tried::nobody(nobody);
+            }
+        };
+        self.entry.chosen(turn);
+        self.entry.attempt_started(&backend.name, started);
+        let (upstream, deadline) = (self.gateway.upstream(), started + self.api.forward_timeout);
+        let answer = forward(upstream, clock, &mut self.outbound, &backend, deadline).await;
         let ended = clock.now();
-        let status = outcome.as_ref().map(Response::status).map_err(|&f| f);
-        entry.attempt_ended(status, ended);
+        let outcome = Outcome::of(&answer, clock.utc(ended));
+        let tripped = pass.saw(&outcome, ended);
+        self.api.balancer.saw(&backend, &outcome, ended);
+        let status = answer.as_ref().map(Response::status).map_err(|&f| f);
+        self.entry.attempt_ended(status, tripped.is_some(), ended);
         if let Err(failure) = status {
             warn!(backend = backend.name, %failure, "backend gave no answer");
         }
-        let wait = api.retry.as_ref().and_then(|r| r.wait(made, status, draws));
-        let (Some(wait), Some(retry)) = (wait, &api.retry) else {
-            return (outcome, backend);
+        self.bind(Some(&backend));
+        let answer = answer
+            .map(|answer| (answer, backend))
+            .map_err(NoAnswer::Failed);
+        if tripped == Some(TrippingAnswer::Unavailable) {
+            discard(answer.ok(), clock, deadline).await;
+            return Tried::masked();
+        }
+        Tried { outcome, answer }
+    }
+
+    fn choose(&self, now: Moment) -> Result<Choice, Nobody> {
+        let Some(backend) = &self.bound_to else {
+            return self.api.balancer.choose(&Ask {
+                draws: self.draws,
+                now,
+                attempt: self.made,
+            });
         };
-        debug!(backend = backend.name, ?status, ?wait, "attempt is retried");
-        discard(outcome.ok(), clock, ended + wait).await;
-        clock.sleep_until(ended + wait).await;
-        backend = retry.to().unwrap_or(backend);
-        made += 1;
+        let pass = backend.admit(now).map_err(Nobody::behind_a_breaker)?;
+        Ok(Choice {
+            backend: backend.clone(),
+            pass,
+            turn: None,
+        })
+    }
+
+    /// Says where further attempts go, now that one went to `backend`, or to nobody.
+    fn bind(&mut self, backend: Option<&Arc<Backend>>) {
+        self.bound_to = match self.api.retry.as_ref().map(|retry| &retry.target) {
+            Some(Target::Same) => backend.cloned(),
+            Some(Target::Other(other)) => Some(other.clone()),
+            Some(Target::Repick) | None => None,
+        };
+    }
+
+    /// When the next attempt is due, if there is to be one after what was `tried`.
+    ///
+    /// A retry that could go nowhere is not made: the answer that is there says more than a
+    /// refusal would.
+    fn due(&self, tried: &Tried, now: Moment) -> Option<Moment> {
+        let retry = self.api.retry.as_ref()?;
+        let due = now + retry.wait(self.made, &tried.outcome, self.draws)?;
+        let leads_nowhere = match &self.bound_to {
+            Some(backend) => tried.answer.is_ok() && !backend.wait(due).is_zero(),
+            None => self.api.balancer.is_at_its_end(now),
+        };
+        (!leads_nowhere && retry.permits(self.began, due, now)).then_some(due)
+    }
+}
+
+impl Tried {
+    fn nobody(nobody: Nobody) -> Self {
+        Self {
+            outcome: Outcome {
+                retry_after: Some(nobody.wait),
+                ..Outcome::without_waits(End::Exhausted)
+            },
+            answer: Err(NoAnswer::Nobody(nobody)),
+        }
+    }
+
+    fn masked() -> Self {
+        let unavailable = End::Answered(StatusCode::SERVICE_UNAVAILABLE);
+        Self {
+            outcome: Outcome::without_waits(unavailable),
+            answer: Err(NoAnswer::Masked),
+        }
+    }
+
+    fn into_answer(
+        self,
+        api: &Api,
+        draws: Draws,
+    ) -> Result<(Response<Body>, Arc<Backend>), Refusal> {
+        self.answer.map_err(|none| match none {
+            NoAnswer::Nobody(nobody) => Refusal::of_nobody(nobody, api.exhausted),
+            NoAnswer::Masked => Refusal::BreakerOpen { wait: None },
+            NoAnswer::Failed(failure) => Refusal::of_failure(failure, draws),
+        })
     }
 }
 
 /// Reads the rest of a refusal, so that its connection can be used again and its backend sees
 /// nobody hang up; at most a little, and not past `deadline`, when the next attempt is due.
-async fn discard(response: Option<Response<Body>>, clock: &Clock, deadline: Moment) {
-    let Some(response) = response else { return };
+async fn discard(answer: Option<(Response<Body>, Arc<Backend>)>, clock: &Clock, deadline: Moment) {
+    let Some((response, _)) = answer else { return };
     let mut body = response.into_body();
     let read = async {
         let mut bytes = 0;

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
 use clock::Span;
+use http::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::GatewayConfig;
+use crate::forward::Failure;
+use crate::outcome::End;
 
 /// The policy of the preset: 1 s, 10 s, 2 s.
 fn preset() -> RetryConfig {
@@ -28,7 +31,15 @@ fn draws(n: u64) -> Draws {
     Draws::new(42, None, n)
 }
 
-const FULL: Result<StatusCode, Failure> = Ok(StatusCode::TOO_MANY_REQUESTS);
+fn ended(end: End) -> Outcome {
+    Outcome::without_waits(end)
+}
+
+const FULL: &Outcome = &Outcome {
+    end: End::Answered(StatusCode::TOO_MANY_REQUESTS),
+    retry_after: None,
+    reset: None,
+};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -76,28 +87,31 @@ fn a_fast_first_retry_does_not_wait_and_changes_no_other_wait() {
 fn only_what_is_listed_is_retried() {
     let statuses = policy(&preset());
     for other in [200, 400, 500, 503] {
-        let outcome = Ok(StatusCode::from_u16(other).unwrap());
-        assert_eq!(statuses.wait(0, outcome, draws(0)), None);
+        let outcome = ended(End::Answered(StatusCode::from_u16(other).unwrap()));
+        assert_eq!(statuses.wait(0, &outcome, draws(0)), None);
     }
-    assert_eq!(statuses.wait(0, Err(Failure::Refused), draws(0)), None);
+    let refused = ended(End::Failed(Failure::Refused));
+    assert_eq!(statuses.wait(0, &refused, draws(0)), None);
 
     let transport = policy(&RetryConfig {
-        on: vec![RetryOn::Transport],
+        on: vec![Condition::Transport],
         ..preset()
     });
     assert_eq!(transport.wait(0, FULL, draws(0)), None);
     for failure in [Failure::Refused, Failure::Reset, Failure::Timeout] {
-        assert_eq!(transport.wait(0, Err(failure), draws(0)), Some(seconds(1)));
+        let outcome = ended(End::Failed(failure));
+        assert_eq!(transport.wait(0, &outcome, draws(0)), Some(seconds(1)));
     }
 }
 
 #[test]
 fn a_body_the_caller_failed_to_send_is_never_retried() {
     let transport = policy(&RetryConfig {
-        on: vec![RetryOn::Transport],
+        on: vec![Condition::Transport],
         ..preset()
     });
-    assert_eq!(transport.wait(0, Err(Failure::RequestBody), draws(0)), None);
+    let outcome = ended(End::Failed(Failure::RequestBody));
+    assert_eq!(transport.wait(0, &outcome, draws(0)), None);
 }
 
 #[test]

@@ -127,7 +127,7 @@ async fn a_transport_error_does_not_spill_unless_the_policy_says_so() {
     let mut config = preset_config("manage-spikes-with-payg/retry");
     let api = config.apis.get_mut("retry-with-payg").unwrap();
     let on = &mut api.retry.as_mut().unwrap().on;
-    on.push(gateway_under_test::config::RetryOn::Transport);
+    on.push(gateway_under_test::config::Condition::Transport);
     let rig = Rig::new(config, move |request| decide(&request.backend));
     let answer = rig.chat(PATH).await;
     assert_eq!(answer.status, 200);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{GatewayConfig, Profile, SimulatorConfigs};
 use gateway_under_test::ConfigError;
-use gateway_under_test::config::{BalanceConfig, Secret};
+use gateway_under_test::config::Secret;
 
 /// The answerer: our gateway with a resolved configuration, or somebody else's in its place.
 ///
@@ -137,18 +137,7 @@ impl GatewayPlan {
     pub fn backends_in_use(config: &GatewayConfig) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for api in config.apis.values() {
-            match &api.balance {
-                BalanceConfig::Single(name) => {
-                    names.insert(name.clone());
-                }
-                BalanceConfig::RoundRobin { backends, .. } => {
-                    names.extend(backends.iter().cloned());
-                }
-                BalanceConfig::WeightedRandom { weights }
-                | BalanceConfig::SmoothWeighted { weights } => {
-                    names.extend(weights.keys().cloned());
-                }
-            }
+            names.extend(api.balance.backends().into_iter().map(str::to_owned));
             names.extend(api.retry.iter().filter_map(|retry| retry.to.clone()));
         }
         names.retain(|name| {

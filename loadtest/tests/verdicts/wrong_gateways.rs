@@ -3,7 +3,7 @@
 //! A gate that nothing can fail proves nothing, and a gate that fails with everything explains
 //! nothing. So each test names the whole set of what fails.
 
-use gateway_under_test::config::{BalanceConfig, RetryOn};
+use gateway_under_test::config::{BalanceConfig, Condition};
 use loadtest::topology::GatewayConfig;
 
 use crate::support::{
@@ -62,7 +62,7 @@ fn retrying_after_timeouts(config: &mut GatewayConfig) {
         .values_mut()
         .filter_map(|api| api.retry.as_mut())
     {
-        retry.on.push(RetryOn::Transport);
+        retry.on.push(Condition::Transport);
     }
 }
 

@@ -1,0 +1,67 @@
+//! [`Pool`]: priority groups, and a turn or a lot within each.
+//!
+//! Members of a higher number are used only while no member of a lower one is available. A pool
+//! does not find out who is: it is given the wait of each member, so that the same rule serves
+//! breakers and whatever else keeps a backend out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::smooth_weighted::SmoothWeighted;
+use super::weighted_random::WeightedRandom;
+use super::{Ask, Turn};
+use crate::config::{MemberConfig, Pick};
+
+/// Members by position, in the order of their priority, then of their names.
+#[derive(Debug)]
+pub(super) struct Pool {
+    priorities: Vec<u32>,
+    /// Whether a member has any weight.
+    is_in: Vec<bool>,
+    picker: Picker,
+}
+
+#[derive(Debug)]
+enum Picker {
+    Smooth(SmoothWeighted),
+    Random(WeightedRandom),
+}
+
+impl Pool {
+    /// The names of `members` in the order of their positions.
+    pub(super) fn order(members: &BTreeMap<String, MemberConfig>) -> Vec<&String> {
+        let mut names: Vec<_> = members.keys().collect();
+        names.sort_by_key(|name| members[*name].priority);
+        names
+    }
+
+    /// A pool of `members`, or `None` if none of them has any weight.
+    pub(super) fn new(members: &BTreeMap<String, MemberConfig>, pick: Pick) -> Option<Self> {
+        let ordered = || Self::order(members).into_iter().map(|name| members[name]);
+        let weights: Vec<u32> = ordered().map(|member| member.weight).collect();
+        Some(Self {
+            priorities: ordered().map(|member| member.priority).collect(),
+            is_in: weights.iter().map(|&weight| weight > 0).collect(),
+            picker: match pick {
+                Pick::Smooth => Picker::Smooth(SmoothWeighted::new(weights)?),
+                Pick::Random => Picker::Random(WeightedRandom::new(weights)?),
+            },
+        })
+    }
+
+    /// The member whose turn it is, given how long each is to be left alone.
+    ///
+    /// # Errors
+    /// If nobody is available: the least wait.
+    pub(super) fn next(&self, ask: &Ask, waits: &[Duration]) -> Result<Turn, Duration> {
+        let members = || (0..waits.len()).filter(|&position| self.is_in[position]);
+        let available = members().filter(|&position| waits[position].is_zero());
+        let best = available.map(|position| self.priorities[position]).min();
+        let may = |p: usize| Some(self.priorities[p]) == best && waits[p].is_zero();
+        let turn = match &self.picker {
+            Picker::Smooth(turns) => turns.next_of(may),
+            Picker::Random(lot) => lot.draw_of(may, ask.draws, ask.attempt).map(Turn::drawn),
+        };
+        turn.ok_or_else(|| members().map(|p| waits[p]).min().unwrap_or_default())
+    }
+}

@@ -1,0 +1,159 @@
+//! [`BalanceConfig`]: which backend a request goes to, as a file says it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clock::Span;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Condition;
+
+/// Which backend a request goes to: one policy, named by its key.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    expecting = "a policy, such as `{ single = \"payg-1\" }`"
+)]
+pub enum BalanceConfig {
+    /// Always this one.
+    Single(String),
+    /// Each in turn, whatever it answers.
+    RoundRobin {
+        /// The turn; at least one.
+        backends: Vec<String>,
+        /// Which of them serves the first request after start; absent: the first listed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<String>,
+    },
+    /// One drawn for each request, with probabilities proportional to the weights.
+    WeightedRandom {
+        /// Weight by backend; 0 takes a backend out.
+        weights: BTreeMap<String, u32>,
+    },
+    /// Each in turn, heavier ones more often, spread as evenly as weights allow.
+    SmoothWeighted {
+        /// Weight by backend; 0 takes a backend out.
+        weights: BTreeMap<String, u32>,
+    },
+    /// Those of the lowest priority number whose breakers are closed.
+    Pool(PoolConfig),
+    /// Those of the lowest priority number that do not ask to be left alone; never waits.
+    ByRetryAfter(ByRetryAfterConfig),
+}
+
+/// A pool of backends, as API Management has them.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table with `members`")]
+pub struct PoolConfig {
+    /// The members, by backend.
+    pub members: BTreeMap<String, MemberConfig>,
+    /// How one is picked among members of the same priority.
+    #[serde(default)]
+    pub pick: Pick,
+}
+
+/// A backend's place in a pool.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table such as `{ priority = 1 }`"
+)]
+pub struct MemberConfig {
+    /// Lower ones first; a higher one is used only while no lower one is available.
+    pub priority: u32,
+    /// Its share among members of the same priority; 0 takes it out.
+    pub weight: u32,
+}
+
+impl Default for MemberConfig {
+    fn default() -> Self {
+        Self {
+            priority: 1,
+            weight: 1,
+        }
+    }
+}
+
+/// How one member is picked among those of the same priority.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pick {
+    /// In turn, heavier ones more often, spread evenly; equal weights make a round robin.
+    #[default]
+    Smooth,
+    /// By lot, with probabilities proportional to the weights.
+    Random,
+}
+
+/// Backends that are left alone for as long as they ask.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table with `members`")]
+pub struct ByRetryAfterConfig {
+    /// The members, by backend.
+    pub members: BTreeMap<String, MemberConfig>,
+    /// What counts as a failure: statuses, ranges of them, or `"transport"`.
+    #[serde(default = "throttled_or_broken")]
+    pub on: Vec<Condition>,
+    /// How long a member is left alone that failed and asks for nothing.
+    #[serde(default = "default_wait")]
+    pub default_wait: Span,
+    /// The longest wait that is believed.
+    #[serde(default = "default_max_wait")]
+    pub max_wait: Span,
+    /// Whether weights count.
+    #[serde(default)]
+    pub weights: Weights,
+    /// After how long without any request all waits are forgotten; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgets_when_idle: Option<Span>,
+}
+
+/// Whether weights count among members of the same priority.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// Each in turn, in proportion to the weights.
+    #[default]
+    Honoured,
+    /// One by lot, all alike: the reference reads its weights and never uses them.
+    Ignored,
+}
+
+impl BalanceConfig {
+    /// The names of the backends it chooses among.
+    pub fn backends(&self) -> Vec<&str> {
+        match self {
+            Self::Single(name) => vec![name],
+            Self::RoundRobin { backends, .. } => backends.iter().map(String::as_str).collect(),
+            Self::WeightedRandom { weights } | Self::SmoothWeighted { weights } => {
+                weights.keys().map(String::as_str).collect()
+            }
+            Self::Pool(PoolConfig { members, .. })
+            | Self::ByRetryAfter(ByRetryAfterConfig { members, .. }) => {
+                members.keys().map(String::as_str).collect()
+            }
+        }
+    }
+}
+
+// Source: Azure-Samples/AI-Gateway, labs/advanced-load-balancing, policy (read 2026-07): marks a
+// backend on 429 or ≥ 500, for 10 s where no header says how long.
+fn throttled_or_broken() -> Vec<Condition> {
+    vec![
+        Condition::status(StatusCode::TOO_MANY_REQUESTS),
+        Condition::SERVER_ERRORS,
+    ]
+}
+
+fn default_wait() -> Span {
+    Span::new(Duration::from_secs(10))
+}
+
+/// As a breaker's: `Retry-After: 86400` has been seen on the wire.
+fn default_max_wait() -> Span {
+    Span::new(Duration::from_hours(1))
+}
