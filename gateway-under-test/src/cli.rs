@@ -239,7 +239,9 @@ mod tests {
 
     #[test]
     fn an_unknown_preset_is_answered_with_those_there_are() {
-        insta::assert_snapshot!(config(&["--preset=round-robin"]).unwrap_err(), @"expected one of `load-balancing/simple`, `load-balancing/weighted`, `load-balancing/weighted-smooth`, `manage-spikes-with-payg/retry`, `request-forwarding/transparent`, `toolkit`, found `round-robin`");
+        let message = config(&["--preset=round-robin"]).unwrap_err();
+        assert!(message.starts_with("expected one of `genai-gateway-apim/round-robin`, `"));
+        assert!(message.ends_with("`, `toolkit`, found `round-robin`"), "{message}");
     }
 
     #[test]
@@ -253,7 +255,7 @@ mod tests {
         let mut listed = Vec::new();
         PresetCommand::List.run(&mut listed).unwrap();
         let listed = String::from_utf8(listed).unwrap();
-        assert_eq!(listed.lines().count(), 6);
+        assert!(listed.lines().eq(preset::names()));
         for name in listed.lines() {
             let mut shown = Vec::new();
             let name = name.to_owned();
