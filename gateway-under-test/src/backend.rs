@@ -5,12 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::Moment;
-use http::HeaderValue;
+use clock::{Clock, Moment};
+use http::header::AUTHORIZATION;
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme, Uri};
+use http::{HeaderName, HeaderValue};
 
 use crate::breaker::{Breaker, Pass};
-use crate::config::{BackendConfig, ConfigError, Secret};
+use crate::config::{BackendConfig, ConfigError, IdentityConfig, Secret};
+use crate::headers::API_KEY;
+use crate::identity::{self, Identity, IdentityError};
+use crate::upstream::Upstream;
+
+/// A header that says who is asking.
+pub(crate) type Credential = (HeaderName, HeaderValue);
 
 /// What the toolkit appends to a backend's url when it is missing; here it is the other way
 /// round, it is removed when it is there, because the path of a request brings it along.
@@ -24,8 +31,8 @@ pub(crate) struct Backend {
     pub(crate) header: HeaderValue,
     /// The toolkit's name for it, for `x-apim-backend`.
     pub(crate) apim_id: Option<HeaderValue>,
-    /// The credential injected into requests.
-    pub(crate) api_key: Option<HeaderValue>,
+    /// The credential of requests, where there is no identity.
+    api_key: Option<HeaderValue>,
     /// The `Host` of requests.
     pub(crate) host: HeaderValue,
     authority: Authority,
@@ -33,6 +40,7 @@ pub(crate) struct Backend {
     base: String,
     /// Where it is: what was learned of a backend is learned of this.
     pub(crate) place: String,
+    identity: Option<Arc<Identity>>,
     breaker: Option<Arc<Breaker>>,
 }
 
@@ -69,6 +77,13 @@ impl Backend {
             key.and_then(|key| header(&at("api_key"), key).map(sensitive)),
         );
         let place = format!("{authority}{base}");
+        let of_previous = previous.and_then(|previous| previous.identity.as_ref());
+        let identity = config.identity.as_ref();
+        let identity = identity.and_then(|config| identity_of(name, config, &authority, errors));
+        let identity = identity.map(|address| match of_previous {
+            Some(identity) if *identity.address() == address => identity.clone(),
+            _ => Arc::new(Identity::new(address)),
+        });
         let previous = previous.filter(|previous| previous.place == place);
         let learned = previous.and_then(|previous| previous.breaker.clone());
         let breaker = config.breaker.as_ref().map(|config| {
@@ -80,12 +95,29 @@ impl Backend {
             header: name_header,
             apim_id,
             api_key,
+            identity,
             breaker,
             host: HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII"),
             authority,
             base,
             place,
         }
+    }
+
+    /// The header by which it knows the gateway; none if it does not ask.
+    ///
+    /// # Errors
+    /// Why the gateway has no token.
+    pub(crate) async fn credential(
+        &self,
+        upstream: &Upstream,
+        clock: &Clock,
+    ) -> Result<Option<Credential>, IdentityError> {
+        let Some(identity) = &self.identity else {
+            return Ok(self.api_key.clone().map(|key| (API_KEY, key)));
+        };
+        let bearer = identity.bearer(upstream, clock).await?;
+        Ok(Some((AUTHORIZATION, bearer)))
     }
 
     /// The same backend, as if it had no breaker.
@@ -130,6 +162,32 @@ impl Backend {
             .path_and_query(path_and_query)
             .build()
     }
+}
+
+/// Where tokens for `config` are issued; by the backend itself, at `authority`, if it says nothing.
+fn identity_of(
+    name: &str,
+    config: &IdentityConfig,
+    authority: &Authority,
+    errors: &mut Vec<ConfigError>,
+) -> Option<Uri> {
+    let at = |key| ["backends", name, "identity", key];
+    let own = || format!("http://{authority}{}", identity::TOKEN_PATH);
+    let url = config.token_url.clone().unwrap_or_else(own);
+    let is_url = |uri: &Uri| uri.scheme() == Some(&Scheme::HTTP) && uri.query().is_none();
+    if !url.parse().is_ok_and(|uri| is_url(&uri)) {
+        let message = format!("expected a url that begins with `http://`, found `{url}`");
+        let help = format!("write it as `{}`", own());
+        errors.push(ConfigError::new(&at("token_url"), message).help(help));
+        return None;
+    }
+    let address = identity::token_address(&url, &config.resource);
+    if address.is_none() {
+        let resource = &config.resource;
+        let message = format!("expected a resource that fits into a query, found `{resource}`");
+        errors.push(ConfigError::new(&at("resource"), message));
+    }
+    address
 }
 
 /// Keeps the key out of debug output and out of header compression tables.

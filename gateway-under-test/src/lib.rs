@@ -50,6 +50,7 @@ mod draw;
 mod forward;
 mod gateway;
 mod headers;
+mod identity;
 mod metrics;
 mod outcome;
 mod peek;

@@ -32,6 +32,8 @@ pub(crate) enum End {
     Failed(Failure),
     /// There was no backend to ask.
     Exhausted,
+    /// The gateway could not tell the backend who it is.
+    Unidentified,
 }
 
 impl Outcome {

@@ -49,6 +49,9 @@ pub(crate) enum Refusal {
     // internal server error due to timeout at forward-request".
     #[error("Internal server error")]
     NoAnswer { activity_id: ActivityId },
+    /// The gateway could not say who it is: the endpoint of its identity gave no token.
+    #[error("Internal server error")]
+    Unidentified { activity_id: ActivityId },
     /// The breaker of the only candidate is open; with a `wait`, its caller is told to come back.
     // Assumed: the reference's labs answer a bare "Service Unavailable", so that no caller learns
     // the name of a pool.
@@ -108,7 +111,8 @@ impl Refusal {
             | Self::BodyTooLarge { .. }
             | Self::BrokenBody
             | Self::Draining
-            | Self::NoAnswer { .. } => None,
+            | Self::NoAnswer { .. }
+            | Self::Unidentified { .. } => None,
         }
     }
 
@@ -120,7 +124,7 @@ impl Refusal {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoAnswer { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoAnswer { .. } | Self::Unidentified { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BreakerOpen { wait: None } | Self::PoolExhausted { wait: None } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -139,6 +143,7 @@ impl Refusal {
             Self::BrokenBody => "broken-body",
             Self::Draining => "draining",
             Self::NoAnswer { .. } => "upstream-error",
+            Self::Unidentified { .. } => "identity-error",
             Self::BreakerOpen { .. } => "breaker-open",
             Self::PoolExhausted { .. } => "pool-exhausted",
         }
@@ -148,10 +153,11 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
-        let activity = if let Self::NoAnswer { activity_id } = &self {
-            format!(r#", "activityId": "{}""#, activity_id.0)
-        } else {
-            String::new()
+        let activity = match &self {
+            Self::NoAnswer { activity_id } | Self::Unidentified { activity_id } => {
+                format!(r#", "activityId": "{}""#, activity_id.0)
+            }
+            _ => String::new(), // All others say themselves what happened.
         };
         let code = status.as_u16();
         let body = format!(r#"{{ "statusCode": {code}, "message": "{self}"{activity} }}"#);

@@ -13,6 +13,7 @@ mod condition;
 mod diagnostic;
 mod document;
 mod error;
+mod identity;
 mod retry;
 mod secret;
 
@@ -31,6 +32,7 @@ pub use self::breaker::{BreakerConfig, Recovery, TrippingAnswer};
 pub use self::condition::Condition;
 pub use self::diagnostic::Diagnostic;
 pub use self::error::ConfigError;
+pub use self::identity::IdentityConfig;
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
 
@@ -100,6 +102,9 @@ pub struct BackendConfig {
     /// The name under which `x-apim-backend` tells of it, such as `payg-backend-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apim_backend: Option<String>,
+    /// In whose name it is called: a token in place of `api_key`, which then is not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityConfig>,
     /// When it is left alone; absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<BreakerConfig>,

@@ -158,7 +158,7 @@ retries = 3
     5 | colour = "red"
       | ^^^^^^
 
-    error: unknown key `uri`, expected one of `url`, `api_key`, `region`, `apim_backend`, `breaker`
+    error: unknown key `uri`, expected one of `url`, `api_key`, `region`, `apim_backend`, `identity`, `breaker`
      --> gateway.toml:7:1
       |
     7 | uri = "http://payg-2"

@@ -18,10 +18,10 @@ pub(crate) use self::failure::Failure;
 pub(crate) use self::outbound::Outbound;
 pub(crate) use self::payload::{Meter, Payload};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Credential};
 use crate::upstream::Upstream;
 
-/// Sends `outbound` to `backend` and awaits the response's headers, but not past `deadline`.
+/// Sends `outbound` to `backend`, with its `credential`, and awaits the response's headers, but not past `deadline`.
 ///
 /// Dropped before it is ready, it takes the request to the backend with it.
 pub(crate) async fn forward(
@@ -29,9 +29,10 @@ pub(crate) async fn forward(
     clock: &Clock,
     outbound: &mut Outbound,
     backend: &Backend,
+    credential: Option<Credential>,
     deadline: Moment,
 ) -> Result<Response<Body>, Failure> {
-    let request = outbound.request_to(backend)?;
+    let request = outbound.request_to(backend, credential)?;
     let answer = upstream.clone().oneshot(request);
     let mut response = match clock.timeout_at(deadline, answer).await {
         Ok(Ok(response)) => response,

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 
 use super::{Failure, Meter, Payload, hop_by_hop};
-use crate::backend::Backend;
+use crate::backend::{Backend, Credential};
 use crate::headers::{API_KEY, SUBSCRIPTION_KEY, X_GW_TRACE};
 
 /// A request without anything that is the caller's own: credentials, host, connection.
@@ -41,11 +41,15 @@ impl Outbound {
         }
     }
 
-    /// The request of the next attempt, addressed to `backend` and with its credential.
+    /// The request of the next attempt, addressed to `backend` and with the `credential` for it.
     ///
     /// # Errors
     /// An address that cannot be put together; no request that could be parsed has one.
-    pub(super) fn request_to(&mut self, backend: &Backend) -> Result<Request<Body>, Failure> {
+    pub(super) fn request_to(
+        &mut self,
+        backend: &Backend,
+        credential: Option<Credential>,
+    ) -> Result<Request<Body>, Failure> {
         let mut request = Request::new(self.payload.next());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = backend
@@ -57,9 +61,7 @@ impl Outbound {
             Payload::Replayed(_) => self.headers.clone(),
         };
         headers.insert(HOST, backend.host.clone());
-        if let Some(key) = &backend.api_key {
-            headers.insert(API_KEY, key.clone());
-        }
+        headers.extend(credential);
         Ok(request)
     }
 

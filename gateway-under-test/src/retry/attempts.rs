@@ -16,8 +16,9 @@ use crate::config::TrippingAnswer;
 use crate::draw::Draws;
 use crate::forward::{Failure, Outbound, forward};
 use crate::gateway::Gateway;
+use crate::identity::IdentityError;
 use crate::outcome::{End, Outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{ActivityId, Refusal};
 use crate::routing::Api;
 
 /// What is read of a response that nobody will see: enough for any refusal.
@@ -89,18 +90,19 @@ enum NoAnswer {
     /// The answer opened its backend's breaker and is not told.
     Masked,
     Failed(Failure),
+    /// The gateway could not say who it is.
+    Unidentified,
 }
 
 impl Series<'_> {
     /// Makes one attempt, and tells all who learn from it.
     async fn once(&mut self) -> Tried {
-        let clock = self.gateway.clock();
-        let started = clock.now();
+        let (upstream, clock) = (self.gateway.upstream(), self.gateway.clock());
         let Choice {
             backend,
             pass,
             turn,
-        } = match self.choose(started) {
+        } = match self.choose(clock.now()) {
             Ok(choice) => choice,
             Err(nobody) => {
                 self.bind(None);
@@ -108,9 +110,15 @@ impl Series<'_> {
             }
         };
         self.entry.chosen(turn);
+        let credential = match backend.credential(upstream, clock).await {
+            Ok(credential) => credential,
+            Err(error) => return Tried::unidentified(&backend, &error),
+        };
+        let started = clock.now();
+        let deadline = started + self.api.forward_timeout;
         self.entry.attempt_started(&backend.name, started);
-        let (upstream, deadline) = (self.gateway.upstream(), started + self.api.forward_timeout);
-        let answer = forward(upstream, clock, &mut self.outbound, &backend, deadline).await;
+        let outbound = &mut self.outbound;
+        let answer = forward(upstream, clock, outbound, &backend, credential, deadline).await;
         let ended = clock.now();
         let outcome = Outcome::of(&answer, clock.utc(ended));
         let tripped = pass.saw(&outcome, ended);
@@ -182,6 +190,15 @@ impl Tried {
         }
     }
 
+    /// No policy repeats it: the same endpoint would be asked again.
+    fn unidentified(backend: &Backend, error: &IdentityError) -> Self {
+        warn!(backend = backend.name, %error, "the gateway has no token");
+        Self {
+            outcome: Outcome::without_waits(End::Unidentified),
+            answer: Err(NoAnswer::Unidentified),
+        }
+    }
+
     fn masked() -> Self {
         let unavailable = End::Answered(StatusCode::SERVICE_UNAVAILABLE);
         Self {
@@ -199,6 +216,9 @@ impl Tried {
             NoAnswer::Nobody(nobody) => Refusal::of_nobody(nobody, api.exhausted),
             NoAnswer::Masked => Refusal::BreakerOpen { wait: None },
             NoAnswer::Failed(failure) => Refusal::of_failure(failure, draws),
+            NoAnswer::Unidentified => Refusal::Unidentified {
+                activity_id: ActivityId::new(draws),
+            },
         })
     }
 }

@@ -10,6 +10,7 @@ mod bodies;
 mod failures;
 mod forwarding;
 mod hostile;
+mod identity;
 mod life;
 mod reload;
 mod retry;

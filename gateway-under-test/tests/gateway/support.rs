@@ -32,6 +32,8 @@ pub(crate) struct Received {
 pub(crate) enum Reply {
     /// Answers with this status and a body that says so.
     Status(u16),
+    /// Answers with this status and body.
+    Says(u16, &'static str),
     /// Answers 429 with these headers.
     Full(&'static [(&'static str, &'static str)]),
     /// Answers 200, headers first, then each chunk after this wait.
@@ -200,6 +202,7 @@ async fn answer(reply: Reply, request: &Received, clock: &Clock) -> io::Result<R
     let says = |status: u16| format!("{} says {status}", request.backend);
     let response = match reply {
         Reply::Status(status) => response.status(status).body(says(status).into()),
+        Reply::Says(status, body) => response.status(status).body(body.into()),
         Reply::Full(headers) => {
             let add = |response: http::response::Builder, &(name, value)| {
                 response.header::<&str, &str>(name, value)
