@@ -1,7 +1,7 @@
 //! All routes and layers. A request passes them from the outside in:
 //!
-//! slashes → receive (opens the ledger's entry, reads the body) → auth → route → deployment →
-//! validate → limit → generate → latency → stream.
+//! door → slashes → receive (opens the ledger's entry, reads the body) → auth → route → deployment →
+//! validate → fault → limit → generate → latency → stream.
 //!
 //! The admin API stands beside the operations: it is neither booked nor limited.
 
@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 
 use crate::routes::{chat_completions, completions, embeddings, fallback};
 use crate::simulator::Shared;
-use crate::{admin, auth, receive, slashes};
+use crate::{admin, auth, door, receive, slashes};
 
 /// Assembles the service of one simulator.
 pub(crate) fn app(shared: &Arc<Shared>) -> Router {
@@ -56,5 +56,6 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
         .nest("/++", admin)
         .merge(operations);
     // Outside of all routing, because it changes what is routed.
-    Router::new().fallback_service(slashes::Collapse::new(all))
+    let router = Router::new().fallback_service(slashes::Collapse::new(all));
+    router.layer(from_fn_with_state(Arc::clone(shared), door::pass))
 }

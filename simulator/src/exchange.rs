@@ -10,8 +10,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use rand::Rng;
 
-use crate::config::RateLimitHeader;
+use crate::config::{Play, RateLimitHeader};
 use crate::deployment::Target;
+use crate::fault::{self, Arrival, Interruption};
 use crate::ledger::Entry;
 use crate::limit::{Admission, Wait};
 use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
@@ -26,8 +27,15 @@ pub(crate) struct Exchange {
     uri: Uri,
     method: Method,
     client_request_id: Option<HeaderValue>,
+    headers: HeaderMap,
     /// The deployment, where the path names it.
     named: Option<String>,
+    /// When the answer's latency starts: at arrival, unless a fault delayed the request.
+    pub(crate) start: Moment,
+    /// What becomes of the answer's body.
+    pub(crate) interruption: Option<Interruption>,
+    /// How long the answer's head is held back.
+    pub(crate) slow_headers: Option<Duration>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Exchange {
@@ -36,35 +44,72 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let named = Path::<String>::from_request_parts(parts, state).await.ok();
         let received = parts.extensions.remove::<Received>();
-        Ok(Self {
-            received: received.expect("the layer `receive` is outside of all operations"),
-            dialect: Dialect::of(parts.uri.path()),
-            uri: std::mem::take(&mut parts.uri),
-            method: parts.method.clone(),
-            client_request_id: parts.headers.remove(headers::CLIENT_REQUEST_ID),
-            named: named.map(|Path(name)| name),
-        })
+        let received = received.expect("the layer `receive` is outside of all operations");
+        let uri = std::mem::take(&mut parts.uri);
+        let mut exchange = Self::new(received, uri, parts.method.clone());
+        exchange.client_request_id = parts.headers.remove(headers::CLIENT_REQUEST_ID);
+        exchange.headers = std::mem::take(&mut parts.headers);
+        exchange.named = named.map(|Path(name)| name);
+        Ok(exchange)
     }
 }
 
 /// Answers a request that did not get as far as an operation.
 pub(crate) fn refuse(request: &Request, refusal: &Refusal) -> Response {
     let received = request.extensions().get::<Received>().cloned();
-    let exchange = Exchange {
-        received: received.expect("the layer `receive` is outside of all operations"),
-        dialect: Dialect::of(request.uri().path()),
-        uri: request.uri().clone(),
-        method: request.method().clone(),
-        client_request_id: request.headers().get(headers::CLIENT_REQUEST_ID).cloned(),
-        named: None,
-    };
+    let received = received.expect("the layer `receive` is outside of all operations");
+    let mut exchange = Exchange::new(received, request.uri().clone(), request.method().clone());
+    exchange.client_request_id = request.headers().get(headers::CLIENT_REQUEST_ID).cloned();
     exchange.refuse(refusal, None)
 }
 
 impl Exchange {
+    fn new(received: Received, uri: Uri, method: Method) -> Self {
+        Self {
+            dialect: Dialect::of(uri.path()),
+            start: received.arrived,
+            received,
+            uri,
+            method,
+            client_request_id: None,
+            headers: HeaderMap::new(),
+            named: None,
+            interruption: None,
+            slow_headers: None,
+        }
+    }
+
+    /// Opens the request, and plays the faults that come before the limiter.
+    ///
+    /// # Errors
+    /// The response, where that is already decided.
+    pub(crate) async fn enter<B: Body>(&mut self) -> Result<(Target, B), Response> {
+        let opened = self.open::<B>();
+        let (target, body) = opened.map_err(|refusal| self.refuse(&refusal, None))?;
+        fault::before_admission(self, &target, B::OPERATION).await?;
+        Ok((target, body))
+    }
+
+    /// The fault that this request has to meet, if any.
+    pub(crate) fn fault(&self, target: &Target, operation: Operation) -> Option<Play> {
+        let faults = &self.received.live.faults;
+        if faults.is_empty() {
+            return None;
+        }
+        let arrival = Arrival {
+            at: self.received.arrived,
+            deployment: target.name(),
+            operation,
+            headers: &self.headers,
+            attempt: self.book(|entry| entry.ordinal),
+            key: self.key(target),
+        };
+        faults.decide(&arrival).cloned()
+    }
+
     /// Finds the deployment and reads the body: by the path where it names a deployment,
     /// else by the body's `model`.
-    pub(crate) fn open<B: Body>(&self) -> Result<(Target, B), Refusal> {
+    fn open<B: Body>(&self) -> Result<(Target, B), Refusal> {
         self.book(|entry| entry.operation = Some(B::OPERATION.as_str().to_owned()));
         let target = self
             .named
@@ -166,6 +211,7 @@ impl Exchange {
     pub(crate) fn refuse(&self, refusal: &Refusal, target: Option<&Target>) -> Response {
         let wait = match refusal {
             Refusal::Limited(_, limited) => Some(limited.wait),
+            Refusal::Fault { wait, .. } => *wait,
             _ => None,
         };
         let number = self.book(|entry| {
@@ -185,12 +231,13 @@ impl Exchange {
             method: &self.method,
             path: self.uri.path(),
             api_version: self.api_version(),
+            id: headers.get(headers::REQUEST_ID),
         });
         (refusal.status(), headers, body).into_response()
     }
 
     /// The date of HTTP after which `wait` is over: the next whole second.
-    fn date_after(&self, wait: Wait) -> HeaderValue {
+    pub(crate) fn date_after(&self, wait: Wait) -> HeaderValue {
         let clock = &self.received.shared.clock;
         let over = clock.now() + wait.told();
         let whole = clock.utc(over + Duration::from_micros(999_999));

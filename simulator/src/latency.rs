@@ -71,6 +71,11 @@ impl<R: Rng> Deadlines<R> {
         self.last
     }
 
+    /// Moves everything that is not due yet.
+    pub(crate) fn postpone(&mut self, by: std::time::Duration) {
+        self.last += by;
+    }
+
     /// When the last of `tokens` more tokens is due.
     pub(crate) fn after(mut self, tokens: u64) -> Moment {
         if let (Some(gap), true) = (self.pace.each.constant(), tokens > 0) {

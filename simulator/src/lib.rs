@@ -54,7 +54,7 @@
 //! # How it fits together
 //!
 //! `app` shows all routes and layers. A request passes, in this order: `receive` (opens the
-//! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `limit`,
+//! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `fault`, `limit`,
 //! `generate`, `latency`, `stream`. A refused request never generates. [`config`] is what a
 //! simulator is told, `openai` is the wire format, [`tokens`] counts, `seed` keys everything
 //! that is drawn, `admin` reads and changes a running simulator under `/++/`.
@@ -64,7 +64,7 @@
 //! - Meaning: answers are random words, embeddings random unit vectors. Tools, `stop`,
 //!   `logprobs` and response formats are read over; images and sounds cost no tokens.
 //! - Other operations: responses, models, images, audio, files, batches, assistants.
-//! - Faults, content filtering, prompt caching, provisioned throughput, and the limiters of
+//! - Content filtering, prompt caching, provisioned throughput, and the limiters of
 //!   2025 and later. Limits are exact, where Azure enforces them by many nodes and roughly.
 
 mod admin;
@@ -72,7 +72,9 @@ mod app;
 mod auth;
 pub mod config;
 mod deployment;
+mod door;
 mod exchange;
+mod fault;
 mod generate;
 mod latency;
 mod ledger;
@@ -89,6 +91,7 @@ mod stream;
 pub mod tokens;
 
 pub use self::config::SimulatorConfig;
+pub use self::fault::delivered;
 pub use self::ledger::{Credential, Entry, Ledger};
 pub use self::openai::Operation;
 pub use self::serve::serve;

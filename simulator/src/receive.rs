@@ -3,7 +3,11 @@
 //! The body is read here, up to the limit, because every request is booked with its hash,
 //! refused ones too; the operations need it whole anyway. A body over the limit is not an
 //! answer yet: who is asking is looked at first.
+//!
+//! A request under way when the simulator is stopped ends here, whatever it was waiting for.
 
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -12,10 +16,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use clock::Moment;
-use http::HeaderMap;
+use futures::future::{Either, select};
 use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 
+use crate::fault;
 use crate::ledger::{Arrival, Booking};
 use crate::openai::Refusal;
 use crate::simulator::{Live, Shared};
@@ -41,8 +47,9 @@ pub(crate) async fn receive(
     let (mut parts, body) = request.into_parts();
     let received = parts.extensions.remove::<AsReceived>();
     let arrival = Arrival::new(&parts, received.as_ref().map(|AsReceived(path)| path));
-    let guard = shared.ledger.open(arrival);
     let live = shared.live();
+    let up = live.up.clone();
+    let guard = shared.ledger.open(arrival, up.clone());
     let (body, bytes) = read(body, &parts.headers, live.config.max_body_bytes.get()).await;
     let booking = guard.booking();
     booking.received(&bytes);
@@ -53,8 +60,22 @@ pub(crate) async fn receive(
         body: body.map(|()| bytes),
         shared,
     });
-    let response = next.run(Request::from_parts(parts, Body::empty())).await;
+    let is_head = parts.method == Method::HEAD;
+    let answering = pin!(next.run(Request::from_parts(parts, Body::empty())));
+    let Either::Left((response, _)) = select(answering, pin!(up.cancelled())).await else {
+        return fault::failed(io::ErrorKind::ConnectionReset);
+    };
+    if response.extensions().get::<io::ErrorKind>().is_some() {
+        guard.break_off();
+        return response;
+    }
     let status = response.status().as_u16();
+    // Nobody takes the body of an answer to HEAD, which would look like somebody who left.
+    let response = if is_head {
+        response.map(|_| Body::empty())
+    } else {
+        response
+    };
     response.map(|body| guard.answer(status, body))
 }
 

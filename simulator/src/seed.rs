@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Embedding = 5,
     /// Ids in headers.
     Headers = 6,
+    /// Whether a fault is played.
+    Faults = 7,
 }
 
 impl Key {

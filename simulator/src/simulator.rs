@@ -5,13 +5,16 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
-use clock::Clock;
+use clock::{Clock, Moment};
 use http::HeaderValue;
 use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::app;
 use crate::config::{ConfigError, Deployment, Limiter, RateLimitHeader, SimulatorConfig, patch};
 use crate::deployment::Target;
+use crate::fault::{Door, Faults};
 use crate::ledger::Ledger;
 use crate::model::{Model, UNDEFINED_CHAT, UNDEFINED_EMBEDDINGS};
 use crate::openai::{Operation, Refusal};
@@ -36,6 +39,8 @@ pub(crate) struct Shared {
     live: RwLock<Arc<Live>>,
     /// Held while a patch is computed, so that two patches do not lose one of them.
     patching: Mutex<()>,
+    /// Tells whoever listens that the configuration was replaced.
+    pub(crate) changed: Notify,
 }
 
 /// A configuration at work; never changed, only replaced.
@@ -44,6 +49,9 @@ pub(crate) struct Live {
     pub(crate) config: SimulatorConfig,
     pub(crate) key: Key,
     pub(crate) region: HeaderValue,
+    pub(crate) faults: Faults,
+    /// Cancelled when the simulator is stopped; after a start there is a new one.
+    pub(crate) up: CancellationToken,
     targets: HashMap<String, Target>,
 }
 
@@ -60,12 +68,14 @@ impl Simulator {
         if config.allow_undefined_deployments {
             UNDEFINED_CHAT.encoding.load();
         }
+        let live = Live::new(name, config, None, clock.now());
         Self(Arc::new(Shared {
             ledger: Ledger::new(clock.clone()),
             clock,
             counter: Counter::default(),
-            live: RwLock::new(Arc::new(Live::new(name, config, None))),
+            live: RwLock::new(Arc::new(live)),
             patching: Mutex::new(()),
+            changed: Notify::new(),
             name: name.to_owned(),
         }))
     }
@@ -81,6 +91,9 @@ impl Simulator {
     }
 
     /// The HTTP service; a `tower::Service` that needs no socket.
+    ///
+    /// Where a connection to a socket would fail, the response carries an [`std::io::ErrorKind`]
+    /// as extension; [`delivered`](crate::delivered) turns it into the error.
     pub fn router(&self) -> Router {
         app(&self.0)
     }
@@ -117,7 +130,8 @@ impl Control {
 
     /// Merges a JSON merge patch (RFC 7396) into the running configuration, or changes nothing.
     ///
-    /// Limit windows keep what they have admitted, requests in flight end as they began. The
+    /// Limit windows keep what they have admitted, requests in flight end as they began, unless
+    /// the patch stops the simulator: then they end at once, and connections are refused. The
     /// configuration keys of microsoft/aoai-api-simulator are understood too.
     ///
     /// # Errors
@@ -130,14 +144,22 @@ impl Control {
             .unwrap_or_else(PoisonError::into_inner);
         let before = self.0.live();
         let config = patch::apply(&self.0.name, &before.config, patch)?;
-        let after = Arc::new(Live::new(&self.0.name, config, Some(&before)));
-        *self.0.live.write().unwrap_or_else(PoisonError::into_inner) = after;
+        let now = self.0.clock.now();
+        let after = Arc::new(Live::new(&self.0.name, config, Some(&before), now));
+        *self.0.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
+        // Only now: whoever is thrown out and comes back at once must be refused.
+        if after.config.stopped {
+            after.up.cancel();
+        }
+        self.0.changed.notify_waiters();
         Ok(())
     }
 
-    /// Empties limit windows and the ledger.
+    /// Empties limit windows and the ledger; faults count from now on.
     pub fn reset(&self) {
-        for target in self.0.live().targets.values() {
+        let live = self.0.live();
+        live.faults.reset(self.0.clock.now());
+        for target in live.targets.values() {
             target.gate().reset();
         }
         self.0.ledger.reset();
@@ -145,8 +167,9 @@ impl Control {
 }
 
 impl Live {
-    /// Puts `config` to work; deployments keep what they admitted under the configuration `before`.
-    fn new(name: &str, config: SimulatorConfig, before: Option<&Self>) -> Self {
+    /// Puts `config` to work at `now`; deployments keep what they admitted under the configuration
+    /// `before`, and unchanged faults what they counted.
+    fn new(name: &str, config: SimulatorConfig, before: Option<&Self>, now: Moment) -> Self {
         let gate = |deployment: &String| {
             let target = before.and_then(|before| before.targets.get(deployment));
             target
@@ -160,11 +183,25 @@ impl Live {
         });
         Self {
             targets: targets.collect(),
+            faults: Faults::new(&config.faults, before.map(|before| &before.faults), now),
+            up: match before {
+                Some(before) if !before.up.is_cancelled() => before.up.clone(),
+                _ => CancellationToken::new(),
+            },
             key: Key::new(config.seed).named(name),
             // A region that is no header value is a slip in a file; it must not stop a run.
             region: HeaderValue::from_bytes(config.region.as_bytes())
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             config,
+        }
+    }
+
+    /// Whether connections are taken as of `now`.
+    pub(crate) fn door(&self, now: Moment) -> Door {
+        let door = self.faults.door(now);
+        Door {
+            is_open: door.is_open && !self.config.stopped,
+            ..door
         }
     }
 

@@ -3,14 +3,18 @@
 //! Tokens whose deadlines have passed leave together, each as an event of its own: at zero
 //! latency a frame per token would cost more than the tokens. The tokens of several choices
 //! are due at the same time.
+//!
+//! An interruption holds after a number of tokens: what was sent before leaves by itself.
 
-use std::convert::Infallible;
+use std::future::pending;
+use std::io;
 
 use axum::body::Body;
 use bytes::Bytes;
 use clock::{Clock, Moment};
 use rand_chacha::ChaCha8Rng;
 
+use crate::fault::{Interruption, break_off};
 use crate::generate::Text;
 use crate::latency::Deadlines;
 use crate::ledger::Booking;
@@ -26,6 +30,7 @@ pub(crate) struct Playback {
     pub(crate) choices: Vec<Text>,
     pub(crate) deadlines: Deadlines<ChaCha8Rng>,
     pub(crate) usage: Usage,
+    pub(crate) interruption: Option<Interruption>,
     pub(crate) clock: Clock,
     pub(crate) booking: Booking,
 }
@@ -35,7 +40,7 @@ impl Playback {
     pub(crate) fn into_body(mut self) -> Body {
         let due = self.deadlines.next();
         let start = State::Playing {
-            is_open: false,
+            sent: 0,
             due,
             playback: Box::new(self),
         };
@@ -63,7 +68,8 @@ impl Playback {
 
 enum State {
     Playing {
-        is_open: bool,
+        /// Tokens of each choice that have left; with the first of them goes the opening.
+        sent: u64,
         due: Moment,
         playback: Box<Playback>,
     },
@@ -71,33 +77,46 @@ enum State {
 }
 
 /// Waits for the next deadline and writes everything that is due then.
-async fn next(state: State) -> Option<(Result<Bytes, Infallible>, State)> {
+async fn next(state: State) -> Option<(io::Result<Bytes>, State)> {
     let State::Playing {
-        is_open,
+        mut sent,
         mut due,
         mut playback,
     } = state
     else {
         return None;
     };
+    match playback.interruption.take_if(|it| it.holds_after(sent)) {
+        Some(Interruption::Cut { .. }) => return Some((Err(break_off().await), State::Over)),
+        Some(Interruption::Stall { time: None, .. }) => pending().await,
+        Some(Interruption::Stall {
+            time: Some(time), ..
+        }) => {
+            due += time;
+            playback.deadlines.postpone(time);
+        }
+        None => {}
+    }
     let mut now = playback.clock.now();
     if due > now {
         playback.clock.sleep_until(due).await;
         now = playback.clock.now();
     }
-    let mut out = String::with_capacity(if is_open { 1_024 } else { 4_096 });
-    if !is_open {
+    let mut out = String::with_capacity(if sent > 0 { 1_024 } else { 4_096 });
+    if sent == 0 {
         playback.events.open(&mut out, playback.choices.len());
     }
     let mut yielded = 0;
     let is_over = loop {
         let (tokens, is_over) = playback.step(&mut out);
         yielded += tokens;
+        sent += 1;
         if is_over {
             break true;
         }
         due = playback.deadlines.next();
-        if due > now || out.len() >= BATCH {
+        let holds = playback.interruption.is_some_and(|it| it.holds_after(sent));
+        if due > now || holds || out.len() >= BATCH {
             break false;
         }
     };
@@ -111,7 +130,7 @@ async fn next(state: State) -> Option<(Result<Bytes, Infallible>, State)> {
         State::Over
     } else {
         State::Playing {
-            is_open: true,
+            sent,
             due,
             playback,
         }

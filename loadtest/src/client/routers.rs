@@ -1,9 +1,10 @@
 //! [`Routers`]: a transport without sockets.
 //!
 //! A request is a call of the target's service in the user's own task, so nothing but timers
-//! moves paused time.
+//! moves paused time. A response that carries an [`ErrorKind`] stands for a connection that fails.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use axum::Router;
@@ -65,6 +66,11 @@ impl Transport for Routers {
             return Err(TransportError::TimedOut);
         };
         let (parts, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
+        match parts.extensions.get::<ErrorKind>() {
+            None => {}
+            Some(ErrorKind::ConnectionRefused) => return Err(TransportError::Refused),
+            Some(_) => return Err(TransportError::Reset),
+        }
         Ok(Incoming {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -96,6 +102,7 @@ fn request(outgoing: Outgoing<'_>) -> Result<Request<axum::body::Body>, Transpor
 mod tests {
     use std::time::Duration;
 
+    use axum::Extension;
     use axum::body::Bytes;
     use axum::routing::post;
     use clock::{DEFAULT_ANCHOR, Moment};
@@ -148,6 +155,23 @@ mod tests {
         let nowhere = Target::Simulator("ptu-1".to_owned());
         let error = routers.send(outgoing(&nowhere)).await.unwrap_err();
         assert_eq!(error, TransportError::Refused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_that_stands_for_a_broken_connection_is_that_error() {
+        let broken = |kind: ErrorKind| {
+            let answer = move || async move { Extension(kind) };
+            Router::new().route("/x", post(answer))
+        };
+        let clock = Clock::paused(DEFAULT_ANCHOR);
+        for (kind, expected) in [
+            (ErrorKind::ConnectionRefused, TransportError::Refused),
+            (ErrorKind::ConnectionReset, TransportError::Reset),
+        ] {
+            let mut routers = gateway(broken(kind), &clock);
+            let error = routers.send(outgoing(&GATEWAY)).await.unwrap_err();
+            assert_eq!(error, expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! [`VirtualRig`]: the whole rig in one thread, without sockets, on a paused clock.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,7 +11,7 @@ use clock::Clock;
 use futures::future::BoxFuture;
 use gateway_under_test::Gateway;
 use http::{Request, Response, StatusCode};
-use simulator::Simulator;
+use simulator::{Simulator, delivered};
 use tower::{Service, ServiceExt};
 
 use super::Records;
@@ -135,10 +135,10 @@ impl ByAuthority {
 
 impl Service<Request<Body>> for ByAuthority {
     type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Response<Body>>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
@@ -150,7 +150,8 @@ impl Service<Request<Body>> for ByAuthority {
             .cloned();
         Box::pin(async move {
             if let Some(router) = router {
-                return router.oneshot(request).await;
+                let answer = router.oneshot(request).await;
+                return delivered(answer.unwrap_or_else(|never| match never {}));
             }
             let mut nobody = Response::new(Body::from("no simulator of this name"));
             *nobody.status_mut() = StatusCode::BAD_GATEWAY;

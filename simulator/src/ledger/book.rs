@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clock::Clock;
+use tokio_util::sync::CancellationToken;
 
 use super::{Arrival, Entry, Guard};
 
@@ -99,8 +100,8 @@ impl Ledger {
         book.seen.clear();
     }
 
-    /// Opens the entry of a request that has just arrived.
-    pub(crate) fn open(&self, arrival: Arrival) -> Guard {
+    /// Opens the entry of a request that has just arrived at a simulator that is `up`.
+    pub(crate) fn open(&self, arrival: Arrival, up: CancellationToken) -> Guard {
         let Arrival {
             mut entry,
             correlation,
@@ -119,7 +120,7 @@ impl Ledger {
             correlation,
         });
         drop(book);
-        Guard::new(entry, self.clock.clone())
+        Guard::new(entry, self.clock.clone(), up)
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -174,6 +175,10 @@ mod tests {
         }
     }
 
+    fn up() -> CancellationToken {
+        CancellationToken::new()
+    }
+
     fn ledger(capacity: usize) -> Ledger {
         Ledger::with_capacity(Clock::paused(clock::DEFAULT_ANCHOR), capacity)
     }
@@ -182,7 +187,7 @@ mod tests {
     async fn entries_are_numbered_from_zero_in_order_of_arrival() {
         let ledger = ledger(10);
         for _ in 0..3 {
-            drop(ledger.open(arrival(None)));
+            drop(ledger.open(arrival(None), up()));
         }
         let numbers: Vec<_> = ledger.entries().iter().map(|entry| entry.number).collect();
         assert_eq!(numbers, [0, 1, 2]);
@@ -194,7 +199,7 @@ mod tests {
     async fn beyond_its_capacity_the_oldest_entries_go_and_numbers_go_on() {
         let ledger = ledger(2);
         for _ in 0..5 {
-            drop(ledger.open(arrival(Some("a"))));
+            drop(ledger.open(arrival(Some("a")), up()));
         }
         assert_eq!(ledger.first_number(), 3);
         let kept: Vec<_> = ledger
@@ -210,7 +215,7 @@ mod tests {
     async fn requests_with_the_same_correlation_are_counted_up() {
         let ledger = ledger(10);
         for correlation in [Some("a"), Some("b"), Some("a"), None, None] {
-            drop(ledger.open(arrival(correlation)));
+            drop(ledger.open(arrival(correlation), up()));
         }
         let ordinals: Vec<_> = ledger.entries().iter().map(|entry| entry.ordinal).collect();
         assert_eq!(ordinals, [0, 0, 1, 0, 0]);
@@ -219,7 +224,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_entry_is_open_until_its_guard_is_dropped() {
         let ledger = ledger(10);
-        let guard = ledger.open(arrival(None));
+        let guard = ledger.open(arrival(None), up());
         assert_eq!((ledger.open_count(), ledger.entries()[0].ended), (1, None));
         ledger.clock.sleep_until(Moment::from_micros(7)).await;
         drop(guard);
@@ -230,11 +235,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reset_starts_a_new_book() {
         let ledger = ledger(10);
-        let in_flight = ledger.open(arrival(Some("a")));
+        let in_flight = ledger.open(arrival(Some("a")), up());
         ledger.reset();
         drop(in_flight);
         assert_eq!(ledger.entries(), []);
-        drop(ledger.open(arrival(Some("a"))));
+        drop(ledger.open(arrival(Some("a")), up()));
         assert_eq!(
             (ledger.entries()[0].number, ledger.entries()[0].ordinal),
             (0, 0)

@@ -1,5 +1,6 @@
 //! Writing an entry while its request is under way.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
@@ -13,6 +14,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sha2::{Digest, Sha256};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::book::lock;
 use super::{Credential, Entry};
@@ -116,20 +118,34 @@ impl Booking {
     }
 }
 
-/// Closes the entry when it is dropped: as aborted, unless the answer was finished before.
+/// Closes the entry when it is dropped: as aborted, unless it has come to an end before.
 #[derive(Debug)]
 pub(crate) struct Guard {
     entry: Arc<Mutex<Entry>>,
     clock: Clock,
-    is_finished: bool,
+    /// Cancelled when the simulator is stopped under the request.
+    up: CancellationToken,
+    end: End,
+}
+
+/// How far an answer has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// It is under way: whoever drops it leaves.
+    Open,
+    /// It was taken to its end.
+    Finished,
+    /// It broke off on our side.
+    Broken,
 }
 
 impl Guard {
-    pub(super) fn new(entry: Arc<Mutex<Entry>>, clock: Clock) -> Self {
+    pub(super) fn new(entry: Arc<Mutex<Entry>>, clock: Clock, up: CancellationToken) -> Self {
         Self {
             entry,
             clock,
-            is_finished: false,
+            up,
+            end: End::Open,
         }
     }
 
@@ -143,6 +159,11 @@ impl Guard {
         lock(&self.entry).arrived
     }
 
+    /// Closes the entry of a request whose connection broke before any answer.
+    pub(crate) fn break_off(mut self) {
+        self.end = End::Broken;
+    }
+
     /// Hands the entry over to the body of the answer, which closes it at its end.
     pub(crate) fn answer(self, status: u16, body: Body) -> Body {
         lock(&self.entry).status = status;
@@ -150,6 +171,7 @@ impl Guard {
             body,
             hasher: Some(Sha256::new()),
             bytes: 0,
+            stopped: None,
             guard: self,
         })
     }
@@ -160,18 +182,29 @@ impl Drop for Guard {
         let now = self.clock.now();
         let mut entry = lock(&self.entry);
         entry.ended = Some(now);
-        entry.aborted_by_client = !self.is_finished;
-        if self.is_finished && !entry.streamed && entry.refusal.is_none() {
+        let was_stopped = self.end == End::Open && self.up.is_cancelled();
+        if was_stopped {
+            entry.fault = Some(STOPPED.to_owned());
+        }
+        entry.aborted_by_client = self.end == End::Open && !was_stopped;
+        if self.end == End::Finished && !entry.streamed && entry.refusal.is_none() {
             entry.tokens_yielded = entry.completion_tokens;
         }
     }
 }
 
+/// The fault of a request that was under way when its simulator was stopped.
+const STOPPED: &str = "stopped";
+
 /// The body of an answer that books what is taken from it.
+///
+/// It ends in an error when the simulator is stopped.
 struct BookedBody {
     body: Body,
     hasher: Option<Sha256>,
     bytes: u64,
+    /// Asked for only where the body makes its reader wait.
+    stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     guard: Guard,
 }
 
@@ -186,6 +219,15 @@ impl BookedBody {
         }
         self.bytes += data.len() as u64;
     }
+
+    /// Ready once the simulator is stopped.
+    fn poll_stopped(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let up = &self.guard.up;
+        let stopped = self
+            .stopped
+            .get_or_insert_with(|| Box::pin(up.clone().cancelled_owned()));
+        stopped.as_mut().poll(context)
+    }
 }
 
 impl HttpBody for BookedBody {
@@ -197,14 +239,25 @@ impl HttpBody for BookedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+        let frame = match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(this.poll_stopped(context));
+                let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+                return Poll::Ready(Some(Err(axum::Error::new(reset))));
+            }
+        };
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
             this.book(data);
         }
         // A server that knows the length does not ask again after the last byte.
-        this.guard.is_finished = frame.is_none() || this.body.is_end_stream();
+        if frame.is_none() || this.body.is_end_stream() {
+            this.guard.end = End::Finished;
+        } else if let Some(Err(_)) = frame {
+            this.guard.end = End::Broken;
+        }
         Poll::Ready(frame)
     }
 
@@ -219,7 +272,9 @@ impl HttpBody for BookedBody {
 
 impl Drop for BookedBody {
     fn drop(&mut self) {
-        self.guard.is_finished |= self.body.is_end_stream();
+        if self.guard.end == End::Open && self.body.is_end_stream() {
+            self.guard.end = End::Finished;
+        }
         let hash = self.hasher.take().map(short_hash);
         let mut entry = lock(&self.guard.entry);
         entry.response_hash = hash;

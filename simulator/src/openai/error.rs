@@ -3,10 +3,10 @@
 //! Bodies are byte-exact where a recording or a report of one is known, odd spacing included:
 //! clients match on them.
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use super::{Dialect, Invalid, Operation};
+use super::{Dialect, Invalid, Operation, faulted};
 use crate::limit::{self, Reason, Wait};
 
 /// A reason not to answer.
@@ -46,6 +46,11 @@ pub(crate) enum Refusal {
     },
     /// A rate limit is reached.
     Limited(Operation, limit::Refusal),
+    /// A fault says so.
+    Fault {
+        status: StatusCode,
+        wait: Option<Wait>,
+    },
 }
 
 /// What a body may quote of the request it refuses.
@@ -55,6 +60,8 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) api_version: Option<&'a str>,
+    /// The id that the answer's headers tell.
+    pub(crate) id: Option<&'a HeaderValue>,
 }
 
 impl From<Invalid> for Refusal {
@@ -76,6 +83,7 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::TooLong { .. } => StatusCode::BAD_REQUEST,
             Self::Limited(..) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Fault { status, .. } => *status,
         }
     }
 
@@ -92,6 +100,7 @@ impl Refusal {
             Self::Invalid(_) => "validation",
             Self::TooLong { .. } => "context-length",
             Self::Limited(_, refusal) => refusal.reason.as_str(),
+            Self::Fault { .. } => "fault",
         }
     }
 
@@ -132,6 +141,7 @@ impl Refusal {
                     None,
                 )
             }
+            Self::Fault { status, wait } => faulted::body(request, *status, *wait),
             _ if request.dialect == Dialect::OpenAi => self.openai(request),
             _ => self.azure(request),
         }
@@ -215,12 +225,12 @@ const UNKNOWN_DEPLOYMENT: &str = r#"{"error":{"code":"DeploymentNotFound","messa
 
 const NOT_FOUND: &str = r#"{"error":{"code":"404","message": "Resource not found"}}"#;
 
-fn coded(code: &str, message: &str) -> String {
+pub(super) fn coded(code: &str, message: &str) -> String {
     json!({ "error": { "code": code, "message": message } }).to_string()
 }
 
 /// The error object of both clouds; OpenAI prints it over several lines.
-fn error(
+pub(super) fn error(
     dialect: Dialect,
     message: &str,
     kind: &str,

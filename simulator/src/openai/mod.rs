@@ -11,6 +11,7 @@ mod dress;
 mod embeddings;
 mod error;
 mod events;
+mod faulted;
 pub(crate) mod headers;
 mod invalid;
 

@@ -7,10 +7,10 @@ use crate::exchange::Exchange;
 use crate::openai::ChatRequest;
 
 /// Answers a chat.
-pub(crate) async fn chat_completions(exchange: Exchange) -> Response {
-    let (target, request) = match exchange.open::<ChatRequest>() {
+pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
+    let (target, request) = match exchange.enter::<ChatRequest>().await {
         Ok(opened) => opened,
-        Err(refusal) => return exchange.refuse(&refusal, None),
+        Err(response) => return response,
     };
     let counter = &exchange.received.shared.counter;
     let texts = counter

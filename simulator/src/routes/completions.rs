@@ -7,10 +7,10 @@ use crate::exchange::Exchange;
 use crate::openai::{CompletionsRequest, Prompt};
 
 /// Completes one or several prompts.
-pub(crate) async fn completions(exchange: Exchange) -> Response {
-    let (target, request) = match exchange.open::<CompletionsRequest>() {
+pub(crate) async fn completions(mut exchange: Exchange) -> Response {
+    let (target, request) = match exchange.enter::<CompletionsRequest>().await {
         Ok(opened) => opened,
-        Err(refusal) => return exchange.refuse(&refusal, None),
+        Err(response) => return response,
     };
     let counter = &exchange.received.shared.counter;
     let prompts = match request.prompt() {

@@ -6,21 +6,22 @@ use http::header::CONTENT_TYPE;
 
 use crate::deployment::Target;
 use crate::exchange::Exchange;
+use crate::fault;
 use crate::generate::embedding;
 use crate::limit::{Estimate, estimate};
 use crate::openai::{EmbeddingsRequest, Input, Operation, Refusal, write_embeddings};
 use crate::seed::{Key, Purpose};
 
 /// Embeds one or several inputs.
-pub(crate) async fn embeddings(exchange: Exchange) -> Response {
-    let (target, request) = match exchange.open::<EmbeddingsRequest>() {
+pub(crate) async fn embeddings(mut exchange: Exchange) -> Response {
+    let (target, request) = match exchange.enter::<EmbeddingsRequest>().await {
         Ok(opened) => opened,
-        Err(refusal) => return exchange.refuse(&refusal, None),
+        Err(response) => return response,
     };
-    match embed(&exchange, &target, &request).await {
-        Ok(response) => response,
-        Err(refusal) => exchange.refuse(&refusal, Some(&target)),
-    }
+    let embedded = embed(&exchange, &target, &request).await;
+    let response = embedded.unwrap_or_else(|refusal| exchange.refuse(&refusal, Some(&target)));
+    fault::before_answer(&exchange).await;
+    response
 }
 
 async fn embed(
@@ -48,9 +49,10 @@ async fn embed(
         tokens,
     );
     let pace = target.pace(Operation::Embeddings);
-    let due = pace.without_tokens(exchange.received.arrived, &mut key.rng(Purpose::Latency));
+    let due = pace.without_tokens(exchange.start, &mut key.rng(Purpose::Latency));
     exchange.wait(due).await;
-    Ok((headers, body).into_response())
+    let clock = &exchange.received.shared.clock;
+    Ok((headers, fault::whole(body, exchange.interruption, clock)).into_response())
 }
 
 /// Numbers per embedding. A model of fixed size ignores the request's wish, as

@@ -9,6 +9,7 @@ use rand::distr::Alphanumeric;
 
 use crate::deployment::Target;
 use crate::exchange::Exchange;
+use crate::fault;
 use crate::generate::Text;
 use crate::limit::{Admission, Estimate, estimate};
 use crate::openai::{Body, Envelope, Events, Operation, Refusal, Usage, write_answer};
@@ -30,19 +31,29 @@ pub(super) struct Asked {
 
 /// Answers a request that was read: fits → limit → generate → latency.
 pub(super) async fn answer<B: Body>(exchange: Exchange, target: Target, asked: Asked) -> Response {
-    let admission = match admit::<B>(&exchange, &target, asked) {
-        Ok(admission) => admission,
-        Err(refusal) => return exchange.refuse(&refusal, Some(&target)),
+    let response = match admit::<B>(&exchange, &target, asked) {
+        Ok(admission) => admitted::<B>(&exchange, &target, asked, admission).await,
+        Err(refusal) => exchange.refuse(&refusal, Some(&target)),
     };
-    let key = exchange.key(&target);
-    let mut headers = exchange.headers(&target, key, admission);
+    fault::before_answer(&exchange).await;
+    response
+}
+
+async fn admitted<B: Body>(
+    exchange: &Exchange,
+    target: &Target,
+    asked: Asked,
+    admission: Admission,
+) -> Response {
+    let key = exchange.key(target);
+    let mut headers = exchange.headers(target, key, admission);
     let content_type = if asked.is_stream {
         "text/event-stream; charset=utf-8"
     } else {
         "application/json"
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let choices = choices(&target, key, asked);
+    let choices = choices(target, key, asked);
     let usage = Usage {
         prompt: asked.prompt_tokens,
         completion: choices.iter().map(Text::left).sum(),
@@ -52,16 +63,9 @@ pub(super) async fn answer<B: Body>(exchange: Exchange, target: Target, asked: A
         entry.streamed = asked.is_stream;
     });
     let written = if asked.is_stream {
-        stream::<B>(
-            &exchange,
-            &target,
-            key,
-            choices,
-            usage,
-            asked.includes_usage,
-        )
+        stream::<B>(exchange, target, key, choices, usage, asked.includes_usage)
     } else {
-        whole::<B>(&exchange, &target, key, choices, usage).await
+        whole::<B>(exchange, target, key, choices, usage).await
     };
     (headers, written).into_response()
 }
@@ -140,9 +144,10 @@ async fn whole<B: Body>(
         choices[index].write_rest(out);
     });
     let pace = target.pace(B::OPERATION);
-    let deadlines = pace.deadlines(exchange.received.arrived, key.rng(Purpose::Latency));
+    let deadlines = pace.deadlines(exchange.start, key.rng(Purpose::Latency));
     exchange.wait(deadlines.after(longest)).await;
-    body.into()
+    let clock = &exchange.received.shared.clock;
+    fault::whole(body, exchange.interruption, clock)
 }
 
 /// The answer as a stream whose tokens leave when they are due.
@@ -159,8 +164,9 @@ fn stream<B: Body>(
     let playback = Playback {
         events: Events::new(&envelope, includes_usage),
         choices,
-        deadlines: pace.deadlines(exchange.received.arrived, key.rng(Purpose::Latency)),
+        deadlines: pace.deadlines(exchange.start, key.rng(Purpose::Latency)),
         usage,
+        interruption: exchange.interruption,
         clock: exchange.received.shared.clock.clone(),
         booking: exchange.received.booking.clone(),
     };

@@ -9,6 +9,7 @@ mod chat_completions;
 mod completions;
 mod embeddings;
 mod errors;
+mod faults;
 mod latency;
 mod ledger;
 mod rate_limit;

@@ -1,0 +1,38 @@
+//! `cut`: a body that breaks off.
+//!
+//! The connection is closed without the body's end. It is not reset: a reset would throw away
+//! what has been sent and not yet been read.
+
+use std::io;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::stream;
+
+use super::Interruption;
+use crate::config::CutFault;
+
+impl From<CutFault> for Interruption {
+    fn from(cut: CutFault) -> Self {
+        Self::Cut {
+            after_tokens: cut.after_tokens,
+        }
+    }
+}
+
+/// The end of a body that is cut; what was sent before it has left.
+pub(crate) async fn break_off() -> io::Error {
+    // A server that gets the last bytes and the error in one go drops both.
+    tokio::task::yield_now().await;
+    io::ErrorKind::ConnectionReset.into()
+}
+
+/// Half of `body`.
+pub(super) fn whole(body: String) -> Body {
+    let mut half = Bytes::from(body);
+    half.truncate(half.len() / 2);
+    Body::from_stream(stream::unfold(Some(half), async |half| match half {
+        Some(half) => Some((Ok(half), None)),
+        None => Some((Err(break_off().await), None)),
+    }))
+}
