@@ -138,6 +138,9 @@ pub struct RigHealth {
     pub sent_open: u64,
     /// Requests of closed phases that were sent.
     pub sent_closed: u64,
+    /// Client attempts after the first of a request.
+    #[serde(default)]
+    pub sent_again: u64,
     /// `sent - planned` of open requests, simulated: 50th percentile.
     pub lag_p50: Duration,
     /// The same, 99th percentile.

@@ -1,7 +1,10 @@
 //! Answers that are not streamed: what is measured of their bodies, and of everybody's headers.
 
+use std::time::Duration;
+
 use clock::Timestamp;
 use http::HeaderMap;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -55,31 +58,32 @@ pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// How long the answer asks to wait, in milliseconds: `retry-after-ms`, else `retry-after`.
+/// How long the answer asks to wait: `retry-after-ms`, else `retry-after`.
 ///
 /// `now` is the date at which the headers arrived; a date in the past asks for no wait.
 // Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after (read 2026-08): "Retry-After =
 // HTTP-date / delay-seconds". Azure adds `retry-after-ms`, which the OpenAI SDKs prefer.
-pub(super) fn retry_after_ms(headers: &HeaderMap, now: impl FnOnce() -> Timestamp) -> Option<u64> {
+pub(super) fn retry_after(
+    headers: &HeaderMap,
+    now: impl FnOnce() -> Timestamp,
+) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.trim().parse::<f64>().ok()) {
-        return whole_millis(millis);
+        return Duration::try_from_secs_f64(millis / 1_000.0).ok();
     }
     let retry_after = text("retry-after")?.trim();
     if let Ok(seconds) = retry_after.parse::<f64>() {
-        return whole_millis(seconds * 1_000.0);
+        return Duration::try_from_secs_f64(seconds).ok();
     }
     let date = jiff::fmt::rfc2822::parse(retry_after).ok()?.timestamp();
-    u64::try_from(date.duration_since(now()).as_millis().max(0)).ok()
+    let wait = date.duration_since(now()).max(SignedDuration::ZERO);
+    Duration::try_from(wait).ok()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be a number that is not negative; the cast saturates"
-)]
-fn whole_millis(millis: f64) -> Option<u64> {
-    (millis >= 0.0).then_some(millis.round() as u64)
+/// A wait in whole milliseconds, to the nearest.
+pub(super) fn whole_millis(wait: Duration) -> u64 {
+    let nearest = wait.saturating_add(Duration::from_micros(500));
+    u64::try_from(nearest.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -91,7 +95,8 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        retry_after_ms(&headers, || "2026-01-01T00:00:00Z".parse().unwrap())
+        let wait = retry_after(&headers, || "2026-01-01T00:00:00Z".parse().unwrap());
+        wait.map(whole_millis)
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! abandoned leaves an observation with everything up to that moment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, Moment};
-use http::Method;
+use http::header::COOKIE;
+use http::{HeaderValue, Method};
 use tokio_util::sync::CancellationToken;
 
 use super::identity::RunName;
@@ -34,6 +36,8 @@ pub struct Attempt<'a> {
     pub worker: u32,
     /// When the plan wanted it to start.
     pub planned: Moment,
+    /// The cookies that its user sends.
+    pub cookie: Option<&'a HeaderValue>,
 }
 
 /// What came of an attempt.
@@ -43,6 +47,19 @@ pub struct Exchange {
     pub observation: Observation,
     /// Simulated microseconds between content events, in order.
     pub gaps: Vec<u64>,
+    /// What the answer asks of its client.
+    pub advice: Advice,
+}
+
+/// What an answer asks of its client, beside what is written down of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Advice {
+    /// To wait so long.
+    pub retry_after: Option<Duration>,
+    /// To try again, or not to: `x-should-retry`.
+    pub should_retry: Option<bool>,
+    /// To keep these cookies.
+    pub set_cookies: Vec<HeaderValue>,
 }
 
 /// Makes one attempt; `abandon` ends it early.
@@ -55,7 +72,8 @@ pub async fn exchange(
     let mut seen = Seen::new(attempt.template, clock.now());
     let conversation = converse(attempt, transport, clock, &mut seen);
     let end = match abandon.run_until_cancelled(conversation).await {
-        Some(Ok(status)) => End::Complete(status),
+        Some(Ok(end)) => end,
+        Some(Err(TransportError::TimedOut)) if attempt.template.is_impatient() => End::HungUp,
         Some(Err(TransportError::TimedOut)) => End::GaveUp(TransportError::TimedOut),
         Some(Err(error)) => End::Broken(error),
         None => End::GaveUp(seen.abandoned()),
@@ -68,28 +86,35 @@ async fn converse(
     transport: &mut impl Transport,
     clock: &Clock,
     seen: &mut Seen,
-) -> Result<u16, TransportError> {
+) -> Result<End, TransportError> {
     let Attempt { run, template, .. } = attempt;
+    let mut headers = template.headers(run, attempt.request, attempt.attempt);
+    if let Some(cookie) = attempt.cookie {
+        headers.insert(COOKIE, cookie.clone());
+    }
     let outgoing = Outgoing {
         target: template.target(),
         method: Method::POST,
         path_and_query: template.sent_path(),
-        headers: template.headers(run, attempt.request, attempt.attempt),
+        headers,
         body: attempt.prepared.body.clone(),
-        deadline: seen.sent() + template.timeout(),
+        deadline: seen.sent() + template.patience(),
     };
     let mut incoming = transport.send(outgoing).await?;
     seen.take_headers(&mut incoming, clock);
     while let Some(chunk) = incoming.next_chunk().await? {
         seen.take_chunk(&chunk, clock.now());
+        if template.has_enough(seen.content_events()) {
+            // What has not been read is dropped, and the connection with it.
+            return Ok(End::HungUp);
+        }
     }
-    Ok(incoming.status)
+    Ok(End::Complete(incoming.status))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use axum::Router;
     use axum::body::Body;
@@ -124,6 +149,7 @@ mod tests {
             phase: &Arc::from("only"),
             worker: 0,
             planned: Moment::ZERO,
+            cookie: None,
         };
         exchange(attempt, &mut routers, clock, &CancellationToken::new()).await
     }
@@ -174,7 +200,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tokens_are_timed_when_their_chunk_arrives() {
-        let Exchange { observation, gaps } = seen_of_stream(&[
+        let Exchange {
+            observation, gaps, ..
+        } = seen_of_stream(&[
             (0.1, "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n"),
             (0.2, TOKEN),
             (0.35, "data: {\"choices\":[{\"delta\":{\"cont"),

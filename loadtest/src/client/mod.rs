@@ -6,16 +6,19 @@
 //! that share a struct share its mistakes.
 
 mod answer;
+mod cookies;
 mod exchange;
 mod identity;
 mod request;
+mod retries;
 mod routers;
 mod seen;
 mod stream;
 mod transport;
 
 pub use self::answer::Usage;
-pub use self::exchange::{Attempt, Exchange, exchange};
+pub use self::cookies::Cookies;
+pub use self::exchange::{Advice, Attempt, Exchange, exchange};
 pub use self::identity::{RunName, body_hash};
 pub use self::request::{InvalidHeader, Prepared, Sizes, Template};
 pub use self::routers::Routers;

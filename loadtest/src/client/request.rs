@@ -9,9 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rand::RngExt;
 
+use super::exchange::Exchange;
 use super::identity::{RunName, body_hash};
-use crate::plan::{Api, Class, Draw, Operation, Prompt, Quantity, Target};
+use crate::plan::{Api, Class, Draw, HangUp, Operation, Prompt, Quantity, Target};
 use crate::workload;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -119,9 +121,39 @@ impl Template {
         &self.class.backend_header
     }
 
-    /// How long a client waits for a complete answer.
-    pub fn timeout(&self) -> Duration {
-        self.class.timeout
+    /// How long a client waits for a complete answer, or until it hangs up.
+    pub fn patience(&self) -> Duration {
+        match self.class.hangs_up {
+            Some(HangUp::After(time)) => time.min(self.class.timeout),
+            Some(HangUp::AfterTokens(_)) | None => self.class.timeout,
+        }
+    }
+
+    /// Whether a client that waits no longer does so on purpose.
+    pub fn is_impatient(&self) -> bool {
+        self.patience() < self.class.timeout
+    }
+
+    /// Whether a client hangs up after so many events with content.
+    pub fn has_enough(&self, content_events: u64) -> bool {
+        let enough =
+            |hang_up| matches!(hang_up, HangUp::AfterTokens(most) if content_events >= most);
+        self.class.hangs_up.is_some_and(enough)
+    }
+
+    /// Whether its users send the cookies of answers again.
+    pub fn keeps_cookies(&self) -> bool {
+        self.class.keeps_cookies
+    }
+
+    /// How long after `exchange` the client tries its request again; none if it does not.
+    pub fn retries_after(&self, exchange: &Exchange) -> Option<Duration> {
+        let retries = self.class.retries?;
+        let seen = &exchange.observation;
+        // One draw for each attempt of the request, whatever became of those before.
+        let rng = self.key("retry_jitter", seen.request).rng();
+        let mut draws = rng.random_iter().skip(seen.attempt as usize);
+        retries.wait(exchange, draws.next().unwrap_or_default())
     }
 
     /// How long a closed-model user thinks after the class's request with this ordinal.

@@ -1,15 +1,16 @@
 //! [`Seen`]: what a client has seen of an answer, up to now.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clock::{Clock, Moment};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use sha2::{Digest, Sha256};
 
-use super::answer::{Usage, header, read_answer, retry_after_ms};
-use super::exchange::{Attempt, Exchange};
+use super::answer::{Usage, header, read_answer, retry_after, whole_millis};
+use super::exchange::{Advice, Attempt, Exchange};
 use super::identity::short_hex;
 use super::request::Template;
 use super::stream::{EventReader, StreamEvent};
@@ -23,7 +24,7 @@ pub(super) struct Seen {
     status: Option<u16>,
     /// Kept whole: a few of them are read at the end.
     headers: HeaderMap,
-    retry_after_ms: Option<u64>,
+    retry_after: Option<Duration>,
     digest: Sha256,
     bytes: u64,
     content: Content,
@@ -58,8 +59,10 @@ pub(super) enum End {
     Complete(u16),
     /// The transport failed.
     Broken(TransportError),
-    /// The client hung up.
+    /// The client could not wait longer.
     GaveUp(TransportError),
+    /// The client hung up on purpose.
+    HungUp,
 }
 
 impl Seen {
@@ -70,7 +73,7 @@ impl Seen {
             headers_at: None,
             status: None,
             headers: HeaderMap::new(),
-            retry_after_ms: None,
+            retry_after: None,
             digest: Sha256::new(),
             bytes: 0,
             content: if template.streams() {
@@ -92,7 +95,7 @@ impl Seen {
         let now = clock.now();
         self.headers_at = Some(now);
         self.status = Some(incoming.status);
-        self.retry_after_ms = retry_after_ms(&incoming.headers, || clock.utc(now));
+        self.retry_after = retry_after(&incoming.headers, || clock.utc(now));
         self.headers = std::mem::take(&mut incoming.headers);
         if incoming.status != 200 {
             self.content = Content::Opaque;
@@ -111,6 +114,11 @@ impl Seen {
             Content::Stream(reader) => reader.push(chunk, |event| self.events.take(event, at)),
             Content::Answer(body) => body.extend_from_slice(chunk),
         }
+    }
+
+    /// Events with content so far.
+    pub(super) fn content_events(&self) -> u64 {
+        self.events.count
     }
 
     /// What to call an attempt that the run's end cut short.
@@ -150,11 +158,16 @@ impl Seen {
         if is_complete {
             self.finish();
         }
-        let aborted = matches!(end, End::GaveUp(_));
-        let outcome = match end {
-            End::Complete(status) => Outcome::Status(status),
-            End::Broken(error) | End::GaveUp(error) => Outcome::TransportError(error),
+        let aborted = matches!(end, End::GaveUp(_) | End::HungUp);
+        let outcome = match (end, self.status) {
+            (End::Complete(status), _) | (End::HungUp, Some(status)) => Outcome::Status(status),
+            (End::Broken(error) | End::GaveUp(error), _) => Outcome::TransportError(error),
+            (End::HungUp, None) => {
+                let left = TransportError::Other("the client hung up".to_owned());
+                Outcome::TransportError(left)
+            }
         };
+        let advice = self.advice();
         let Attempt {
             template, prepared, ..
         } = attempt;
@@ -187,7 +200,7 @@ impl Seen {
             response_bytes: self.bytes,
             streamed: template.streams(),
             aborted,
-            retry_after_ms: self.retry_after_ms,
+            retry_after_ms: self.retry_after.map(whole_millis),
             prompt_tokens: self.events.usage.map(|usage| usage.prompt_tokens),
             completion_tokens: self.events.usage.map(|usage| usage.completion_tokens),
             content_events: self.events.count,
@@ -196,6 +209,17 @@ impl Seen {
         Exchange {
             observation,
             gaps: self.events.gaps,
+            advice,
+        }
+    }
+
+    /// What the answer asks of its client.
+    fn advice(&self) -> Advice {
+        Advice {
+            retry_after: self.retry_after,
+            should_retry: header(&self.headers, "x-should-retry")
+                .and_then(|should| should.parse().ok()),
+            set_cookies: self.headers.get_all(SET_COOKIE).iter().cloned().collect(),
         }
     }
 }

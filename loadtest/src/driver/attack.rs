@@ -50,13 +50,14 @@ pub async fn attack(run: Run) -> Result<ClientEvidence, DriverError> {
     let stage = Arc::new(Stage::new(&run)?);
     let cast = cast(&run.plan);
     let users = u32::try_from(cast.len()).unwrap_or(u32::MAX);
+    let sockets = Arc::new(Sockets::new(&run, &stage)?);
     let crew = Crew {
         stage: stage.clone(),
         roles: Mutex::new(cast.into()),
-        sockets: Sockets::new(&run, &stage)?,
+        sockets: sockets.clone(),
     };
     let play = Box::pin(play(crew));
-    let (counted, mut evidence) = run.lead(&stage, users, play).await?;
+    let (counted, mut evidence) = run.lead(&stage, users, sockets, play).await?;
     evidence.rig.driver_requests = Some(counted);
     Ok(evidence)
 }
@@ -66,13 +67,13 @@ struct Crew {
     stage: Arc<Stage>,
     /// The roles nobody plays yet.
     roles: Mutex<VecDeque<Role>>,
-    sockets: Sockets,
+    sockets: Arc<Sockets>,
 }
 
 /// Where requests go, and the client that sends them.
 struct Sockets {
     client: Client,
-    /// One per class.
+    /// One for each kind of request.
     routes: Vec<Route>,
     clock: Clock,
 }
@@ -183,7 +184,7 @@ impl Crew {
 
 impl Sockets {
     fn new(run: &Run, stage: &Stage) -> Result<Self, DriverError> {
-        let routes = stage.templates().iter().filter_map(|template| {
+        let routes = stage.templates().filter_map(|template| {
             let base = match run.endpoints.of(template.target())? {
                 Endpoint::Url(url) => url.trim_end_matches('/'),
                 Endpoint::Service(_) => return None,
@@ -202,6 +203,17 @@ impl Sockets {
             route.path_and_query == outgoing.path_and_query && route.target == *outgoing.target
         };
         Some(self.routes.iter().find(is_route)?.url.clone())
+    }
+
+    /// The request as the client sends it; it gives up by itself at the deadline.
+    fn request(&self, outgoing: Outgoing<'_>) -> Result<RequestBuilder, TransportError> {
+        // As where nobody listens.
+        let url = self.url(&outgoing).ok_or(TransportError::Refused)?;
+        let mut request = reqwest::Request::new(outgoing.method, url);
+        *request.headers_mut() = outgoing.headers;
+        *request.body_mut() = Some(outgoing.body.into());
+        *request.timeout_mut() = self.clock.wall(outgoing.deadline.since(self.clock.now()));
+        Ok(RequestBuilder::from_parts(self.client.clone(), request))
     }
 }
 
@@ -234,18 +246,10 @@ fn client() -> reqwest::Result<Client> {
 
 impl Transport for GooseTransport<'_> {
     async fn send(&mut self, outgoing: Outgoing<'_>) -> Result<Incoming, TransportError> {
-        let Sockets { client, clock, .. } = self.sockets;
-        // As where nobody listens.
-        let url = self.sockets.url(&outgoing).ok_or(TransportError::Refused)?;
-        let mut request = reqwest::Request::new(outgoing.method, url);
-        *request.headers_mut() = outgoing.headers;
-        *request.body_mut() = Some(outgoing.body.into());
-        // The client must give up by itself: goose does not count a request that is dropped.
-        *request.timeout_mut() = clock.wall(outgoing.deadline.since(clock.now()));
-        let request = RequestBuilder::from_parts(client.clone(), request);
+        // The client keeps the deadline, because goose does not count a request that is dropped.
         let request = GooseRequest::builder()
             .method(GooseMethod::Post)
-            .set_request_builder(request)
+            .set_request_builder(self.sockets.request(outgoing)?)
             .build();
         let answer = self.user.request(request).await;
         match answer {
@@ -255,6 +259,16 @@ impl Transport for GooseTransport<'_> {
                 .map_err(|error| socket_error(&error)),
             Err(error) => Err(TransportError::Other(error.to_string())),
         }
+    }
+}
+
+/// For requests that no user of goose sends.
+impl Transport for Arc<Sockets> {
+    async fn send(&mut self, outgoing: Outgoing<'_>) -> Result<Incoming, TransportError> {
+        let answer = self.request(outgoing)?.send().await;
+        answer
+            .map(Incoming::from)
+            .map_err(|error| socket_error(&error))
     }
 }
 

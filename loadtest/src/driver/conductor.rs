@@ -4,12 +4,16 @@
 //! cancellation. An action at a phase's start is finished before the phase opens, so no request
 //! meets a rig that is half changed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Moment;
+use tokio::task::JoinSet;
 
 use super::Run;
+use super::prober::{Shift, probe};
 use super::stage::Stage;
+use crate::client::Transport;
 use crate::plan::{Phase, TimedAction};
 use crate::progress::Event;
 
@@ -19,10 +23,17 @@ const GRACE: Duration = Duration::from_secs(1);
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Starts a run when `users` users are ready and leads it through its phases.
-pub(super) async fn conduct(stage: &Stage, run: &Run, users: u32) {
+/// Starts a run when `users` users are ready and leads it through its phases; probers send over
+/// copies of `transport`.
+pub(super) async fn conduct<T: Transport + Clone + 'static>(
+    stage: &Arc<Stage>,
+    run: &Run,
+    users: u32,
+    transport: T,
+) {
     stage.start(users).await;
     run.events.tell(started(run));
+    let mut probing = JoinSet::new();
     for (index, phase) in run.plan.phases.iter().enumerate() {
         if !stage.reaches(phase.start).await {
             return;
@@ -33,11 +44,26 @@ pub(super) async fn conduct(stage: &Stage, run: &Run, users: u32) {
             say: phase.say.clone(),
         });
         let (at_start, later) = actions(run, phase);
-        act(stage, run, at_start).await;
+        for action in at_start {
+            if let Some(shift) = act(stage, run, action, index).await {
+                probe(stage, shift, &mut transport.clone()).await;
+            }
+        }
         stage.open_phases(index + 1);
-        act(stage, run, later).await;
+        for action in later {
+            // A probe may wait long for its answer; what comes after it must not.
+            if let Some(shift) = act(stage, run, action, index).await {
+                let (stage, mut transport) = (stage.clone(), transport.clone());
+                probing.spawn(async move { probe(&stage, shift, &mut transport).await });
+            }
+        }
     }
     stage.reaches(run.plan.end()).await;
+    while let Some(probed) = probing.join_next().await {
+        if probed.is_err() {
+            stage.user_broke_down();
+        }
+    }
 }
 
 /// Tells the news of every simulated second until dropped.
@@ -69,22 +95,22 @@ pub(super) fn tell_end(stage: &Stage, run: &Run, requests: u64) {
     run.events.tell(Event::Finished { at, requests });
 }
 
-async fn act(stage: &Stage, run: &Run, actions: &[TimedAction]) {
-    for action in actions {
-        if !stage.reaches(action.at).await {
-            return;
-        }
-        if let Err(reason) = run.actor.act(action).await {
-            let name = &action.name;
-            stage
-                .recorder
-                .fault(format!("The action `{name}` failed: {reason}."));
-        }
-        run.events.tell(Event::Action {
-            name: action.name.clone(),
-            at: stage.now(),
-        });
+/// Has an action of the phase of this index done; gives the prober that is to work now.
+async fn act(stage: &Stage, run: &Run, action: &TimedAction, phase: usize) -> Option<Shift> {
+    if !stage.reaches(action.at).await {
+        return None;
     }
+    if let Err(reason) = run.actor.act(action).await {
+        let name = &action.name;
+        stage
+            .recorder
+            .fault(format!("The action `{name}` failed: {reason}."));
+    }
+    run.events.tell(Event::Action {
+        name: action.name.clone(),
+        at: stage.now(),
+    });
+    action.prober.map(|prober| Shift { prober, phase })
 }
 
 /// The actions of a phase: those at its start, and the others.

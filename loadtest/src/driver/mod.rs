@@ -10,6 +10,7 @@
 
 mod attack;
 mod conductor;
+mod prober;
 mod queue;
 mod recorder;
 mod run;

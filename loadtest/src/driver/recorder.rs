@@ -32,6 +32,8 @@ pub(super) enum Model {
     Closed,
     /// A schedule.
     Open,
+    /// A prober, whose requests nobody planned.
+    Prober,
 }
 
 /// What is to be known of a request besides its exchange.
@@ -108,7 +110,9 @@ impl Recorder {
 
     /// Notes how a request ended.
     pub(super) fn record(&self, origin: Origin<'_>, exchange: Exchange) {
-        let Exchange { observation, gaps } = exchange;
+        let Exchange {
+            observation, gaps, ..
+        } = exchange;
         let mut records = self.lock();
         records.in_flight -= 1;
         records.count(origin.model, &observation);
@@ -166,9 +170,11 @@ impl Recorder {
 
 impl Records {
     fn count(&mut self, model: Model, observation: &Observation) {
-        match model {
-            Model::Closed => self.rig.sent_closed += 1,
-            Model::Open => {
+        match (model, observation.attempt) {
+            (Model::Prober, _) => {}
+            (Model::Closed | Model::Open, 1..) => self.rig.sent_again += 1,
+            (Model::Closed, 0) => self.rig.sent_closed += 1,
+            (Model::Open, 0) => {
                 self.rig.sent_open += 1;
                 let lag = observation.sent.since(observation.planned);
                 self.lags.saturating_record(micros(lag));
@@ -245,6 +251,7 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Advice;
     use crate::driver::support::{at, observation};
 
     const FROM_GATEWAY: Origin<'static> = Origin {
@@ -263,7 +270,13 @@ mod tests {
             ..observation(request)
         };
         let gaps = gaps.to_vec();
-        recorder.record(FROM_GATEWAY, Exchange { observation, gaps });
+        let advice = Advice::default();
+        let exchange = Exchange {
+            observation,
+            gaps,
+            advice,
+        };
+        recorder.record(FROM_GATEWAY, exchange);
     }
 
     #[test]

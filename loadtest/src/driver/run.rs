@@ -11,9 +11,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::conductor::{abandon_when_cancelled, conduct, tell_end, tell_news};
 use super::stage::Stage;
+use crate::client::Transport;
 use crate::evidence::{GapHistogram, PhaseWindow, RigHealth};
 use crate::observation::Observation;
-use crate::plan::{Plan, Target, TimedAction};
+use crate::plan::{Plan, Prober, Target, TimedAction};
 use crate::progress::Event;
 
 /// Everything a driver needs to play a plan.
@@ -110,7 +111,8 @@ impl Run {
         &self,
         usable: impl Fn(&Endpoint) -> bool,
     ) -> Result<(), DriverError> {
-        for class in &self.plan.classes {
+        let outside = self.plan.probers.iter().flat_map(Prober::classes);
+        for class in self.plan.classes.iter().chain(outside) {
             if !self.endpoints.of(&class.target).is_some_and(&usable) {
                 return Err(DriverError::MissingEndpoint {
                     class: class.name.to_string(),
@@ -124,7 +126,8 @@ impl Run {
         Ok(())
     }
 
-    /// Leads the run while `users` users play in the future `play`, until all has ended.
+    /// Leads the run while `users` users play in the future `play`, until all has ended; its
+    /// probers send over copies of `transport`.
     ///
     /// Phases go on to the plan's end when the users are done before it: one may be a pause in
     /// which only actions happen.
@@ -132,13 +135,14 @@ impl Run {
         self,
         stage: &Arc<Stage>,
         users: u32,
+        transport: impl Transport + Clone + 'static,
         play: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<(T, ClientEvidence), DriverError> {
         let run = Arc::new(self);
         let conductor = spawn(&run, stage, move |run, stage| async move {
             // Users would wait for ever for phases that nobody opens.
             let broke_down = stage.cancel.clone().drop_guard();
-            conduct(&stage, &run, users).await;
+            conduct(&stage, &run, users, transport).await;
             broke_down.disarm();
         });
         let _news = spawn(&run, stage, |run, stage| async move {

@@ -8,13 +8,14 @@ use clock::{Clock, Moment};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::prober::Outside;
 use super::queue::{Queue, queues};
 use super::recorder::{MOST_OBSERVATIONS, Model, Origin, Recorder};
 use super::{ClientEvidence, DriverError, Run};
-use crate::client::{Attempt, RunName, Sizes, Template, Transport, exchange};
+use crate::client::{Attempt, Cookies, Exchange, RunName, Sizes, Template, Transport, exchange};
 use crate::evidence::PhaseWindow;
 use crate::observation::Observation;
-use crate::plan::{Phase, Plan, Target};
+use crate::plan::{Class, Phase, Plan, Target};
 
 /// What all users of a run share.
 ///
@@ -31,6 +32,7 @@ pub(super) struct Stage {
     clock: Clock,
     run: RunName,
     templates: Vec<Template>,
+    probers: Vec<Outside>,
     queues: Vec<Queue>,
     ready: Semaphore,
     /// The clock's time at the plan's zero, in microseconds.
@@ -62,13 +64,16 @@ pub(super) struct Order {
 impl Stage {
     /// The stage of `run`, before anybody is ready.
     pub(super) fn new(run: &Run) -> Result<Self, DriverError> {
-        let templates = run.plan.classes.iter().map(|class| {
+        let template = |class: &Class| {
             Template::new(class, run.plan.seed).map_err(|error| DriverError::InvalidHeader {
                 class: class.name.to_string(),
                 header: error.0,
             })
-        });
+        };
+        let templates = run.plan.classes.iter().map(template);
         let templates = templates.collect::<Result<Vec<_>, _>>()?;
+        let probers = run.plan.probers.iter();
+        let probers = probers.map(|prober| Outside::new(prober, template));
         let mut ordinals = vec![0; run.plan.classes.len()];
         let queues = queues(&run.plan, &mut ordinals);
         Ok(Self {
@@ -79,6 +84,7 @@ impl Stage {
             clock: run.clock.clone(),
             run: RunName::new(run.run_id.clone()),
             templates,
+            probers: probers.collect::<Result<_, _>>()?,
             queues,
             ready: Semaphore::new(0),
             zero: AtomicU64::new(0),
@@ -167,9 +173,25 @@ impl Stage {
         self.clock.sleep_until(deadline).await;
     }
 
-    /// What the requests of each class share, by index in the plan.
-    pub(super) fn templates(&self) -> &[Template] {
-        &self.templates
+    /// What requests share: those of each class, by index in the plan, then those of probers.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        let probers = self.probers.iter().flat_map(Outside::templates);
+        self.templates.iter().chain(probers)
+    }
+
+    /// What the prober of this index in the plan sends.
+    pub(super) fn prober(&self, index: usize) -> &Outside {
+        &self.probers[index]
+    }
+
+    /// The name of the run.
+    pub(super) fn run(&self) -> &RunName {
+        &self.run
+    }
+
+    /// The clock's time now.
+    pub(super) fn clock_now(&self) -> Moment {
+        self.clock.now()
     }
 
     /// The schedules of open phases, in order.
@@ -187,37 +209,83 @@ impl Stage {
         self.templates[class].think_time(ordinal)
     }
 
-    /// Makes a logical request and returns when it ended, on the clock.
+    /// Makes a logical request, with as many attempts as its client makes, and returns when the
+    /// last of them ended, on the clock.
     ///
-    /// Clients here make one attempt; one that retries makes more of the same request.
-    pub(super) async fn perform(&self, order: Order, transport: &mut impl Transport) -> Moment {
+    /// A retry that would start after the plan's end is not made: nobody waits for it.
+    pub(super) async fn perform(
+        &self,
+        order: Order,
+        cookies: &mut Cookies,
+        transport: &mut impl Transport,
+    ) -> Moment {
         let template = &self.templates[order.class];
-        let request = self.next_request.fetch_add(1, Ordering::Relaxed);
+        let request = self.next_request();
         let prepared = template.prepare(request, order.ordinal, order.sizes);
-        let attempt = Attempt {
-            run: &self.run,
-            template,
-            prepared: &prepared,
-            request,
-            attempt: 0,
-            phase: &self.plan.phases[order.phase].name,
-            worker: order.worker,
-            planned: order.planned,
-        };
+        let mut number = 0;
+        loop {
+            let cookie = cookies.header();
+            let attempt = Attempt {
+                run: &self.run,
+                template,
+                prepared: &prepared,
+                request,
+                attempt: number,
+                phase: &self.plan.phases[order.phase].name,
+                worker: order.worker,
+                planned: order.planned,
+                cookie: cookie.as_ref(),
+            };
+            let exchange = self.attempt(attempt, transport).await;
+            let ended = exchange.observation.ended;
+            if template.keeps_cookies() {
+                let given = exchange.advice.set_cookies.iter();
+                given.for_each(|cookie| cookies.take(cookie));
+            }
+            let again = template.retries_after(&exchange);
+            self.record(order.model, order.phase, order.class, exchange, template);
+            let again = again.map(|wait| self.in_plan(ended + wait));
+            match again.filter(|again| *again <= self.plan.end()) {
+                Some(again) if self.reaches(again).await => number += 1,
+                _ => return ended,
+            }
+        }
+    }
+
+    /// The number of the run's next logical request.
+    pub(super) fn next_request(&self) -> u64 {
+        self.next_request.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes one attempt, which [`record`](Self::record) must follow.
+    pub(super) async fn attempt(
+        &self,
+        attempt: Attempt<'_>,
+        transport: &mut impl Transport,
+    ) -> Exchange {
         self.recorder.begin();
-        let exchange = exchange(attempt, transport, &self.clock, &self.abandon).await;
-        let ended = exchange.observation.ended;
+        exchange(attempt, transport, &self.clock, &self.abandon).await
+    }
+
+    /// Keeps what came of an attempt with `template` in the phase and class of these indices.
+    pub(super) fn record(
+        &self,
+        model: Model,
+        phase: usize,
+        class: usize,
+        exchange: Exchange,
+        template: &Template,
+    ) {
         let origin = Origin {
-            model: order.model,
-            phase: order.phase,
-            class: order.class,
+            model,
+            phase,
+            class,
             callee: match template.target() {
                 Target::Gateway { .. } => "gateway",
                 Target::Simulator(name) => name,
             },
         };
         self.recorder.record(origin, exchange);
-        ended
     }
 
     /// Notes that a user's loop panicked: its requests are missing.
@@ -254,7 +322,8 @@ impl Stage {
             let classes = 0..self.plan.classes.len();
             let planned: u64 = classes.filter_map(|class| phase.load.exact(class)).sum();
             let is_ours = |seen: &&Observation| {
-                seen.attempt == 0 && seen.phase == phase.name && seen.operation.is_none()
+                let is_users = self.plan.class(&seen.class).is_some();
+                is_users && seen.attempt == 0 && seen.phase == phase.name
             };
             let made = observations.iter().filter(is_ours).count() as u64;
             (made < planned).then(|| {

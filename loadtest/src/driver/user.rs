@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::queue::Queue;
 use super::recorder::Model;
 use super::stage::{Order, Stage};
-use crate::client::{Sizes, Transport};
+use crate::client::{Cookies, Sizes, Transport};
 use crate::plan::{Activity, Arrival, Load, Plan};
 use crate::workload::activity;
 
@@ -73,7 +73,7 @@ impl Role {
 
 async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, number: u32) {
     let end = stage.plan.end();
-    let mut round = Round::default();
+    let (mut round, mut cookies) = (Round::default(), Cookies::default());
     let mut goes_on = true;
     while goes_on {
         let now = stage.now();
@@ -95,7 +95,7 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, num
                     worker: number,
                     planned: stage.on_clock(now),
                 };
-                let ended = stage.in_plan(stage.perform(order, transport).await);
+                let ended = stage.in_plan(stage.perform(order, &mut cookies, transport).await);
                 let pause = match stage.plan.phases[phase].load {
                     Load::Notebook { gap, .. } => gap,
                     _ => stage.think_time(class, ordinal),
@@ -130,6 +130,8 @@ impl Round {
 }
 
 async fn open(stage: &Stage, transport: &mut impl Transport, number: u32) {
+    // A worker is one user of each class.
+    let mut cookies = vec![Cookies::default(); stage.plan.classes.len()];
     for queue in stage.queues().iter().filter(|queue| number < queue.workers) {
         // Taken in order of time, so a free worker always waits for the next request that is due.
         while let Some((arrival, ordinal)) = queue.next() {
@@ -137,7 +139,8 @@ async fn open(stage: &Stage, transport: &mut impl Transport, number: u32) {
                 return;
             }
             let order = order(stage, queue, &arrival, ordinal, number);
-            stage.perform(order, transport).await;
+            let cookies = &mut cookies[arrival.class];
+            stage.perform(order, cookies, transport).await;
         }
     }
 }

@@ -29,8 +29,8 @@ pub async fn virtual_time(run: Run) -> Result<ClientEvidence, DriverError> {
     let routers = routers(&run);
     let cast = cast(&run.plan);
     let users = u32::try_from(cast.len()).unwrap_or(u32::MAX);
-    let play = play(stage.clone(), cast, routers);
-    let ((), evidence) = run.lead(&stage, users, play).await?;
+    let play = play(stage.clone(), cast, routers.clone());
+    let ((), evidence) = run.lead(&stage, users, routers, play).await?;
     Ok(evidence)
 }
 

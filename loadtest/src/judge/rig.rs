@@ -33,7 +33,7 @@ impl Case<'_> {
     fn generator_faults(&self) -> Vec<String> {
         let rig = &self.evidence.rig;
         let mut faults = vec![];
-        let sent = rig.sent_open + rig.sent_closed;
+        let sent = rig.sent_open + rig.sent_closed + rig.sent_again;
         if let Some(counted) = rig.driver_requests.filter(|counted| *counted != sent) {
             faults.push(format!(
                 "The driver counted {counted} requests, {sent} were sent."

@@ -25,3 +25,11 @@ pub struct Probe {
     /// The request.
     pub class: Class,
 }
+
+impl Prober {
+    /// All that it sends.
+    pub fn classes(&self) -> impl Iterator<Item = &Class> {
+        let backends = self.probes.iter().map(|probe| &probe.class);
+        backends.chain([&self.report])
+    }
+}

@@ -11,6 +11,9 @@ use super::remote::RemoteSimulator;
 use crate::driver::Act;
 use crate::plan::TimedAction;
 
+/// Why an action on somebody else's gateway fails; a scenario with one is refused before.
+const NOT_OURS: &str = "the gateway is not ours: it cannot be changed while it runs";
+
 /// How a simulator is changed while it runs.
 #[derive(Debug)]
 pub(super) enum Handle {
@@ -60,10 +63,7 @@ impl Actor {
 
     fn change_gateway(&self, patch: &serde_json::Value) -> Result<(), String> {
         let Some((gateway, running)) = &self.gateway else {
-            return Err(
-                "the gateway is not ours: its configuration cannot be changed while it runs"
-                    .to_owned(),
-            );
+            return Err(NOT_OURS.to_owned());
         };
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut document = serde_json::to_value(&*running).map_err(|error| error.to_string())?;
@@ -85,10 +85,16 @@ impl Act for Actor {
         for (name, patch) in &action.simulators {
             self.change_simulator(name, patch).await.map_err(failed)?;
         }
-        match &action.gateway {
-            Some(patch) => self.change_gateway(patch).map_err(failed),
-            None => Ok(()),
+        if let Some(patch) = &action.gateway {
+            self.change_gateway(patch).map_err(failed)?;
         }
+        match &self.gateway {
+            // It drains from now on; when it is done can be seen in its log.
+            Some((gateway, _)) if action.drains => drop(gateway.drain()),
+            None if action.drains => return Err(failed(NOT_OURS.to_owned())),
+            _ => {}
+        }
+        Ok(())
     }
 }
 

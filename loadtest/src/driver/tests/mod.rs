@@ -1,5 +1,9 @@
 //! Whole runs in virtual time, to the microsecond.
 
+mod agreement;
+mod clients;
+mod probers;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
