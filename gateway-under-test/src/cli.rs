@@ -241,7 +241,10 @@ mod tests {
     fn an_unknown_preset_is_answered_with_those_there_are() {
         let message = config(&["--preset=round-robin"]).unwrap_err();
         assert!(message.starts_with("expected one of `genai-gateway-apim/round-robin`, `"));
-        assert!(message.ends_with("`, `toolkit`, found `round-robin`"), "{message}");
+        assert!(
+            message.ends_with("`, `toolkit`, found `round-robin`"),
+            "{message}"
+        );
     }
 
     #[test]

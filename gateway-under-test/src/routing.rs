@@ -36,6 +36,7 @@ pub(crate) struct Api {
     pub(crate) exhausted: Exhausted,
     pub(crate) retry: Option<Retry>,
     pub(crate) forward_timeout: Duration,
+    pub(crate) silence_timeout: Option<Duration>,
     pub(crate) max_replay_bytes: usize,
     pub(crate) sets_x_apim_backend: bool,
     pub(crate) fails_on_error_status: bool,
@@ -142,9 +143,14 @@ impl Api {
             let help = format!("write it as `/{name}`");
             errors.push(ConfigError::new(&at("prefix"), message).help(help));
         }
-        if config.forward_timeout.get().is_zero() {
-            let message = "expected a time above 0, found `0s`";
-            errors.push(ConfigError::new(&at("forward_timeout"), message));
+        for (key, time) in [
+            ("forward_timeout", Some(config.forward_timeout)),
+            ("silence_timeout", config.silence_timeout),
+        ] {
+            if time.is_some_and(|time| time.get().is_zero()) {
+                let message = "expected a time above 0, found `0s`";
+                errors.push(ConfigError::new(&at(key), message));
+            }
         }
         let retry = Retry::of(name, config, backends, errors);
         let previous = previous.map(|previous| &previous.balancer);
@@ -156,6 +162,7 @@ impl Api {
             exhausted: config.exhausted,
             retry,
             forward_timeout: config.forward_timeout.get(),
+            silence_timeout: config.silence_timeout.map(clock::Span::get),
             max_replay_bytes: config.max_replay_bytes.get(),
             sets_x_apim_backend: config.sets_x_apim_backend,
             fails_on_error_status: config.fail_on_error_status_code,

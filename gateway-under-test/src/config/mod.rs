@@ -130,6 +130,10 @@ pub struct ApiConfig {
     /// How long one attempt may take up to the response *headers*; a body may take longer.
     #[serde(default = "default_forward_timeout")]
     pub forward_timeout: Span,
+    /// How long the body may be silent between two of its parts, before it ends as broken off;
+    /// absent: for as long as the caller waits, as with API Management.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_timeout: Option<Span>,
     /// The largest request body kept for a retry; a larger one is refused with 413.
     ///
     /// Without `retry` nothing is kept and bodies of any size are streamed through.

@@ -8,6 +8,7 @@ mod failure;
 mod hop_by_hop;
 mod outbound;
 mod payload;
+mod silence;
 
 use axum::body::Body;
 use clock::{Clock, Moment};
@@ -17,6 +18,7 @@ use tower::ServiceExt;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::outbound::Outbound;
 pub(crate) use self::payload::{Meter, Payload};
+pub(crate) use self::silence::watched;
 
 use crate::backend::{Backend, Credential};
 use crate::upstream::Upstream;

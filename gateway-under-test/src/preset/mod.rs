@@ -35,6 +35,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "pool-failover/lazauk",
     "pool-failover/lazauk-documented",
     "request-forwarding/transparent",
+    "resilience/pool",
     "smart-load-balancing/priority",
     "toolkit",
 ];

@@ -14,7 +14,7 @@ use crate::backend::Backend;
 use crate::balance::{Ask, Choice, Nobody};
 use crate::config::TrippingAnswer;
 use crate::draw::Draws;
-use crate::forward::{Failure, Outbound, forward};
+use crate::forward::{Failure, Outbound, forward, watched};
 use crate::gateway::Gateway;
 use crate::identity::IdentityError;
 use crate::outcome::{End, Outcome};
@@ -119,6 +119,7 @@ impl Series<'_> {
         self.entry.attempt_started(&backend.name, started);
         let outbound = &mut self.outbound;
         let answer = forward(upstream, clock, outbound, &backend, credential, deadline).await;
+        let answer = answer.map(|answer| watched(answer, clock, self.api.silence_timeout));
         let ended = clock.now();
         let outcome = Outcome::of(&answer, clock.utc(ended));
         let tripped = pass.saw(&outcome, ended);
