@@ -91,7 +91,7 @@ impl Label {
                 "simulator; of a request, the one whose answer the client got, or `none`"
             }
             Self::Deployment => "deployment",
-            Self::Operation => "`chat_completions`, `completions` or `embeddings`",
+            Self::Operation => "`chat_completions`, `completions`, `embeddings` or `helper`",
             Self::Subscription => "subscription whose key the client presents",
             Self::Reason => "why it was refused: `tokens`, `requests`, `missing-key`, …",
             Self::RefusedBy => {

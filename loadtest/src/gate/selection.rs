@@ -14,7 +14,7 @@ use super::parser::{Parsed, Parser, duration};
 use super::sentence::{Filter, FilterValue, PhaseSlice, Selection};
 use super::suggest::{one_of, unknown};
 
-const OPERATIONS: [&str; 3] = ["chat_completions", "completions", "embeddings"];
+const OPERATIONS: [&str; 4] = ["chat_completions", "completions", "embeddings", "helper"];
 /// Source: the faults of the simulator, as its ledger names them.
 const FAULTS: [&str; 9] = [
     "status",

@@ -246,12 +246,9 @@ impl<'a> Case<'a> {
     }
 
     fn conducts(&self) -> BTreeMap<Arc<str>, BTreeMap<usize, Conduct>> {
-        let is_direct = |seen: &&Observation| {
-            let class = self.facts.class(&seen.class);
-            class.is_some_and(|class| class.direct.is_some())
-        };
-        let through = self.evidence.observations.iter();
-        let mut sent: Vec<_> = through.filter(|o| !is_direct(o)).map(|o| o.sent).collect();
+        let observations = self.evidence.observations.iter();
+        let through = observations.filter(|seen| self.facts.direct(seen).is_none());
+        let mut sent: Vec<_> = through.map(|seen| seen.sent).collect();
         sent.sort_unstable();
         let demand = Demand {
             sent,

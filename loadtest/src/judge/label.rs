@@ -129,10 +129,15 @@ impl<'a> Case<'a> {
                 let user = self.observation_of(record).map(|o| o.worker);
                 user.map_or(Found::Nothing, |user| Found::Number(user.into()))
             }
-            // The one is answered by `selection.by`, before records are looked at; nobody records
-            // the other yet, and a sentence with one is not judged.
-            Label::By | Label::Header(_) => Found::Nothing,
+            Label::Header(_) => self.header(record, label).into(),
+            // Answered by `selection.by`, before records are looked at.
+            Label::By => Found::Nothing,
         }
+    }
+
+    fn header(&self, record: &Record, label: &Label) -> Option<&'a str> {
+        let headers = &self.observation_of(record)?.headers;
+        headers.get(label.header()?).map(String::as_str)
     }
 
     /// The status that `record` says.
@@ -218,9 +223,8 @@ impl<'a> Case<'a> {
             | Place::Ledger(..) => false,
         };
         let backend = self.backend(record).filter(|_| !has_refused);
-        let is_direct = self
-            .class_of(record)
-            .is_some_and(|class| class.direct.is_some());
+        let observation = self.observation_of(record);
+        let is_direct = observation.is_some_and(|o| self.facts.direct(o).is_some());
         backend.or((!is_direct).then_some("gateway"))
     }
 

@@ -67,7 +67,11 @@ impl Case<'_> {
     ) -> Option<f64> {
         let entry = self.ledger_entry(simulator, index);
         match metric {
-            Metric::Refusals => (entry.status == 429 && entry.refusal.is_some()).then_some(1.0),
+            // A fault plays a refusal; no limiter decided it.
+            Metric::Refusals => {
+                let is_refused = entry.status == 429 && entry.refusal.is_some();
+                (is_refused && entry.fault.is_none()).then_some(1.0)
+            }
             Metric::TokensCharged => tokens(entry.tokens_charged),
             Metric::TokensEstimated => tokens(entry.tokens_estimated),
             Metric::PromptTokens => tokens(entry.prompt_tokens),
@@ -83,10 +87,8 @@ impl Case<'_> {
                 Some(claim(entry.path_and_query != *expected))
             }
             Metric::LeakedCredentials => {
-                let class = request.and_then(|request| {
-                    self.facts.class(&self.result(self.request(request)).class)
-                });
-                let is_direct = class.is_some_and(|class| class.direct.is_some());
+                let result = request.map(|request| self.result(self.request(request)));
+                let is_direct = result.is_some_and(|seen| self.facts.direct(seen).is_some());
                 let is_leak = entry
                     .credential_hashes
                     .iter()

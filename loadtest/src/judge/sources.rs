@@ -56,9 +56,6 @@ impl Case<'_> {
             Records::Requests => self.missing_for_requests(selection.metric, &labels),
             Records::ClientAttempts | Records::Gaps => None,
         });
-        if labels.iter().any(|label| label.header().is_some()) {
-            return Some("no client records headers yet".to_owned());
-        }
         let counts_attempts = labels.contains(&&Label::Attempts);
         by_kind.or_else(|| counts_attempts.then(|| self.missing_ledger(None)).flatten())
     }

@@ -74,6 +74,13 @@ impl Request {
         self
     }
 
+    /// Answered by the gateway itself, without an attempt.
+    pub(crate) fn answered_by_the_gateway(mut self, status: u16) -> Self {
+        self.attempts.clear();
+        self.status = Some(status);
+        self
+    }
+
     pub(crate) fn taking(mut self, seconds: f64) -> Self {
         self.latency = s(seconds);
         self

@@ -1,4 +1,6 @@
 //! `books.transport`, `books.server_errors` and `books.statuses`: what clients got.
+//!
+//! A scenario that provokes a 5xx allows that status by its number; any other is an error still.
 
 use super::{Balance, Count};
 use crate::judge::case::Case;
@@ -25,9 +27,9 @@ pub(super) fn transport(case: &Case<'_>) -> Balance {
 
 pub(super) fn server_errors(case: &Case<'_>) -> Balance {
     let mut count = Count::default();
-    let errors = find(case, &mut count, |o| {
-        o.status().is_some_and(|status| status >= 500)
-    });
+    let allowed = &case.facts.books.allowed_statuses;
+    let is_error = |status: u16| status >= 500 && !allowed.contains(&status);
+    let errors = find(case, &mut count, |o| o.status().is_some_and(is_error));
     count.note(errors, "5xx answers");
     Balance::Counted(count)
 }

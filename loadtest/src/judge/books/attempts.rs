@@ -56,16 +56,24 @@ fn agrees(case: &Case<'_>, request: &JoinedRequest, observation: usize) -> bool 
 ///
 /// An attempt without an answer may have failed before it arrived or after; every other is booked.
 pub(super) fn is_alike(tried: &[(&str, Option<u16>)], booked: &[(&str, u16)]) -> bool {
-    let Some(((backend, status), rest)) = tried.split_first() else {
-        return booked.is_empty();
-    };
-    let was_booked = booked
-        .split_first()
-        .is_some_and(|((simulator, answered), later)| {
-            let is_same = backend == simulator && status.is_none_or(|status| status == *answered);
-            is_same && is_alike(rest, later)
-        });
-    was_booked || (status.is_none() && is_alike(rest, booked))
+    // Which numbers of booked entries the attempts so far can account for.
+    let mut accounted = vec![false; booked.len() + 1];
+    accounted[0] = true;
+    for (backend, status) in tried {
+        let mut next = vec![false; booked.len() + 1];
+        for (index, _) in accounted.iter().enumerate().filter(|(_, is)| **is) {
+            next[index] |= status.is_none();
+            let entry = booked.get(index);
+            let is_booked = entry.is_some_and(|(simulator, answered)| {
+                backend == simulator && status.is_none_or(|status| status == *answered)
+            });
+            if is_booked {
+                next[index + 1] = true;
+            }
+        }
+        accounted = next;
+    }
+    accounted[booked.len()]
 }
 
 fn is_of(owner: Owner, observation: usize) -> bool {

@@ -51,7 +51,7 @@ const BOOKS: [Book; 7] = [
     },
     Book {
         id: "books.server_errors",
-        sentence: "no client sees a 5xx",
+        sentence: "no client sees a 5xx that the scenario does not allow",
         is_of_gateway: false,
         close: answers::server_errors,
     },

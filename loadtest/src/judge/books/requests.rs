@@ -99,8 +99,13 @@ fn direct<'a>(case: &Case<'a>, observation: &'a Observation) -> Option<&'a str> 
     case.facts.direct(observation)
 }
 
-/// A connection that was refused carried nothing to anybody.
+/// A connection that was refused carried nothing to anybody; one to a simulator that was reset,
+/// which stopping it does too, may have carried nothing.
 fn must_have_arrived(case: &Case<'_>, index: usize) -> bool {
-    let outcome = &case.evidence.observations[index].outcome;
-    *outcome != Outcome::TransportError(TransportError::Refused)
+    let observation = &case.evidence.observations[index];
+    let Outcome::TransportError(error) = &observation.outcome else {
+        return true;
+    };
+    let may_be_lost = *error == TransportError::Reset && direct(case, observation).is_some();
+    *error != TransportError::Refused && !may_be_lost
 }

@@ -3,6 +3,7 @@
 use crate::evidence::Source;
 use crate::judge::support::{Run, request};
 use crate::observation::{Outcome, TransportError};
+use crate::topology::LedgerEntry;
 use crate::verdict::{GateResult, State};
 
 const SPILL: [(&str, u16); 2] = [("ptu-1", 429), ("payg-1", 200)];
@@ -175,6 +176,91 @@ fn transport_errors_and_malformed_answers_are_noticed() {
         book.detail.as_deref(),
         Some("the first: body cut after status 200")
     );
+}
+
+#[test]
+fn a_retrying_client_is_a_gateway_request_for_each_of_its_attempts() {
+    let mut run = Run::of([request(0.0).over(&[("ptu-1", 429)]), request(1.0)]);
+    let second = run.observation(1);
+    (second.request, second.attempt) = (0, 1);
+    assert_eq!(failed(&run), Vec::<String>::new());
+    run.log().remove(0);
+    let missing = "missing from the gateway's log or the ledger: 1";
+    assert_failed(&run, "books.requests", missing);
+}
+
+#[test]
+fn a_reset_connection_to_a_simulator_may_leave_an_entry_or_none() {
+    let mut run = Run::of([request(0.0).from("direct").over(&[("ptu-1", 200)])]);
+    run.observation(0).outcome = Outcome::TransportError(TransportError::Reset);
+    assert_eq!(failed(&run), ["books.transport"]);
+    run.ledger("ptu-1").clear();
+    assert_eq!(failed(&run), ["books.transport"]);
+}
+
+#[test]
+fn a_stream_that_a_fault_cut_has_books_that_close() {
+    let mut run = run();
+    run.ledger("payg-1")[1].fault = Some("cut".to_owned());
+    run.ledger("payg-1")[1].tokens_yielded = 3;
+    run.log()[1].attempts[0].error = Some("cut".to_owned());
+    let observation = run.observation(1);
+    observation.outcome = Outcome::TransportError(TransportError::Cut { status: 200 });
+    observation.completion_tokens = None;
+    observation.content_events = 3;
+    assert_eq!(failed(&run), ["books.transport"]);
+}
+
+#[test]
+fn a_helper_request_needs_no_backend() {
+    let run = Run::of([request(0.0), request(1.0).answered_by_the_gateway(200)]);
+    assert_eq!(failed(&run), Vec::<String>::new());
+}
+
+#[test]
+fn a_probe_straight_to_a_simulator_is_booked_there() {
+    let mut run = run();
+    let mut probe = run.observation(1).clone();
+    (probe.request, probe.request_id) = (9, "run-7-9-0".to_owned());
+    probe.direct = Some("ptu-1".into());
+    run.evidence.observations.push(probe);
+    let missing = "missing from the gateway's log or the ledger: 1";
+    assert_failed(&run, "books.requests", missing);
+    let mut entry = run.ledger("ptu-1")[0].clone();
+    (entry.number, entry.status) = (1, 200);
+    entry.request_id = Some("run-7-9-0".to_owned());
+    (entry.prompt_tokens, entry.completion_tokens) = (4, 6);
+    run.ledger("ptu-1").push(entry);
+    assert_eq!(failed(&run), Vec::<String>::new());
+}
+
+#[test]
+fn fifty_attempts_without_an_answer_are_compared_at_once() {
+    let mut run = run();
+    let mut lost = run.log()[1].attempts[0].clone();
+    lost.status = None;
+    let again = run.ledger("payg-1")[1].clone();
+    run.log()[1].attempts = vec![lost; 50];
+    for number in 2..32 {
+        let mut entry = again.clone();
+        entry.number = number;
+        run.ledger("payg-1").push(entry);
+    }
+    assert_eq!(run.book("books.attempts").state, State::Passed);
+    run.ledger("payg-1")[31].status = 500;
+    let other = run.ledger("payg-1")[31].clone();
+    run.ledger("ptu-1").push(LedgerEntry { number: 1, ..other });
+    assert_eq!(failed(&run), ["books.attempts"]);
+}
+
+#[test]
+fn a_5xx_that_the_scenario_allows_is_no_server_error_and_another_is() {
+    let mut run = run();
+    run.facts.books.allowed_statuses = vec![200, 429, 503];
+    run.observation(1).outcome = Outcome::Status(503);
+    assert_eq!(failed(&run), Vec::<String>::new());
+    run.observation(1).outcome = Outcome::Status(500);
+    assert_eq!(failed(&run), ["books.server_errors", "books.statuses"]);
 }
 
 #[test]

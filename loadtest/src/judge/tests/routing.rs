@@ -261,6 +261,25 @@ fn a_request_without_a_status_has_its_place_in_an_order() {
 }
 
 #[test]
+fn a_refusal_that_a_fault_played_is_no_limiters() {
+    let mut run = Run::of([request(0.0).over(&SPILL), request(1.0).over(&SPILL)]);
+    run.ledger("ptu-1")[0].fault = Some("status".to_owned());
+    let sentence = "refusals{by=ptu-1} == 1 and attempts{backend=ptu-1, status=429} == 2";
+    assert_observed(&run, sentence, "1 refusal and 2 attempts");
+}
+
+#[test]
+fn watched_headers_are_labels_and_a_header_that_is_missing_is_none() {
+    let mut run = Run::of([request(0.0), request(1.0)]);
+    let region = ("x-ms-region".to_owned(), "East US".to_owned());
+    run.observation(0).headers = [region].into();
+    let sentence = "order of header.x-ms-region in requests is 'East US' none";
+    assert_observed(&run, sentence, "2 requests in this order");
+    let sentence = "share of header.X-Ms-Region='East US' in requests == 50 %";
+    assert_observed(&run, sentence, "50 % (1 of 2)");
+}
+
+#[test]
 fn attempts_are_selected_by_the_fault_that_was_played() {
     let mut run = Run::of([request(0.0), request(1.0)]);
     run.ledger("payg-1")[0].fault = Some("cut".to_owned());

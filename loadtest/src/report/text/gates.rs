@@ -27,7 +27,7 @@ fn all(verdict: &Verdict) -> impl Iterator<Item = (Kind, &GateResult)> {
         .chain(books)
 }
 
-/// `2 gates failed, 1 not observed, books do not close`; empty if nothing failed.
+/// `2 of 3 gates failed, 1 never exercised, books do not close`; empty if nothing failed.
 pub(super) fn failures(verdict: &Verdict) -> String {
     let failed = |list: &[GateResult]| list.iter().filter(|r| r.state.is_failure()).count() as u64;
     let mut parts = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn failures(verdict: &Verdict) -> String {
     }
     let unseen = failed(&verdict.must_observe);
     if unseen > 0 {
-        parts.push(format!("{unseen} must_observe not seen"));
+        parts.push(format!("{unseen} never exercised"));
     }
     if failed(&verdict.books) > 0 {
         parts.push("books do not close".to_owned());
@@ -53,7 +53,11 @@ pub(super) fn failed(verdict: &Verdict, style: &Style) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        let id = style.paint(Ink::Bad, &format!("✗ {}", label(kind, result)));
+        let claim = match kind {
+            Kind::MustObserve => " was never exercised",
+            Kind::Gate | Kind::Book => "",
+        };
+        let id = style.paint(Ink::Bad, &format!("✗ {}{claim}", label(kind, result)));
         lines.push(format!("  {id}"));
         let said = [
             paragraph(&result.sentence, room(style, INDENT + 2)),
@@ -74,7 +78,7 @@ pub(super) fn failed(verdict: &Verdict, style: &Style) -> Vec<String> {
 fn label(kind: Kind, result: &GateResult) -> String {
     match kind {
         Kind::Gate | Kind::Book => result.id.clone(),
-        Kind::MustObserve => format!("{} (must be observed)", result.id),
+        Kind::MustObserve => format!("must_observe.{}", result.id),
     }
 }
 

@@ -73,9 +73,8 @@ fn a_passing_run_is_one_line_of_verdict_and_its_numbers() {
 fn a_failing_run_starts_with_what_failed_and_who_shows_it() {
     insta::assert_snapshot!(drawn(&failing()), @r"
     FAIL  manage-spikes-with-payg/retry
-      1 of 3 gates failed, 1 must_observe not seen, books do not close
-      1 142 requests · 1 140 × 200, 1 × 429, 1 without an answer
-      4 min in virtual time · seed 42
+      1 of 3 gates failed, 1 never exercised, books do not close · 1 142 requests
+      1 140 × 200, 1 × 429, 1 without an answer · 4 min in virtual time · seed 42
       A spike fills the PTU; what it refuses goes to PAYG, and no client sees an
       error.
 
@@ -87,7 +86,7 @@ fn a_failing_run_starts_with_what_failed_and_who_shows_it() {
           request 962: spike, batch, planned 180.250 s, 429 after 1.020 s
             ptu-1:429 at 180.251 s, payg-1:429 at 181.260 s
 
-      ✗ ptu_was_full (must be observed)
+      ✗ must_observe.ptu_was_full was never exercised
         requests{status=429} >= 1
         observed 0 requests · declared >= 1 · 180 samples
 

@@ -6,9 +6,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::Resolver;
+use super::clients::Clients;
 use super::phases::Phases;
 use super::rig::Rig;
-use crate::gate::{self, Gate, Names, SentenceError};
+use crate::gate::{self, Gate, Metric, Names, SentenceError};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::hints;
 use crate::scenario::source::{Table, Value};
@@ -22,6 +23,7 @@ impl Resolver<'_, '_> {
     pub(super) fn gates(
         &mut self,
         phases: &Phases,
+        clients: &Clients,
         senders: Vec<String>,
         rig: &Rig<'_>,
     ) -> (Vec<Gate>, Vec<Gate>) {
@@ -31,7 +33,8 @@ impl Resolver<'_, '_> {
             simulators: rig.names.clone(),
             deployments: rig.deployments.iter().cloned().collect(),
             has_gateway: rig.has_gateway,
-            ..Names::default()
+            headers: Some(watched(clients)),
+            impossible: self.impossible(clients, rig),
         };
         self.required_section(
             "gates",
@@ -45,6 +48,28 @@ impl Resolver<'_, '_> {
         }
         let gates = self.sentences("gates", &names);
         (gates, self.sentences("must_observe", &names))
+    }
+
+    /// Metrics that the plan can bring nothing about for, each with the reason.
+    fn impossible(&self, clients: &Clients, rig: &Rig<'_>) -> Vec<(Metric, &'static str)> {
+        let has_breaker = rig.gateway.as_ref().is_none_or(|gateway| {
+            let mut backends = gateway.config.backends.values();
+            backends.any(|backend| backend.breaker.is_some())
+        });
+        let actions = self.section("actions");
+        let is_reloaded = actions.values().any(|action| {
+            let keys = action.get_ref().as_table();
+            keys.is_some_and(|keys| keys.contains_key("gateway"))
+        });
+        let retries = clients.classes.iter().any(|class| class.retries.is_some());
+        let is_whole = clients.classes.len() == clients.written.len();
+        let trips = (!has_breaker && !is_reloaded)
+            .then_some((Metric::Trips, "no backend of the gateway has a breaker"));
+        let early = (!retries && is_whole)
+            .then_some((Metric::EarlyClientRetries, "no class of clients retries"));
+        let moved =
+            (rig.names.len() < 2).then_some((Metric::MovedRequests, "there is only one backend"));
+        trips.into_iter().chain(early).chain(moved).collect()
     }
 
     fn sentences(&mut self, section: &str, names: &Names) -> Vec<Gate> {
@@ -79,6 +104,14 @@ impl Resolver<'_, '_> {
         self.note(diagnostic.help(help));
         None
     }
+}
+
+/// Headers that some class watches.
+fn watched(clients: &Clients) -> Vec<String> {
+    let classes = clients.classes.iter();
+    classes
+        .flat_map(|class| class.watched_headers.iter().cloned())
+        .collect()
 }
 
 /// What is wrong with the gate `id` of `document`, at its place.

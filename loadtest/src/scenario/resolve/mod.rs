@@ -73,7 +73,7 @@ impl<'t> Resolver<'_, 't> {
         let actions = self.actions(&phases.timed, &probers, &rig);
         let books = self.books();
         let senders = [clients.written.as_slice(), &probers.written].concat();
-        let (gates, must_observe) = self.gates(&phases, senders, &rig);
+        let (gates, must_observe) = self.gates(&phases, &clients, senders, &rig);
         Plan {
             name: self.name.clone(),
             about: header.about.unwrap_or_default(),
