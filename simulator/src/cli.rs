@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use anyhow::{Context, anyhow, bail};
-use axum::serve::ListenerExt;
 use clap::{ArgAction, Parser};
 use clock::{Clock, Speed};
 use futures::future::{self, Either, FutureExt};
@@ -106,13 +105,7 @@ impl Arguments {
             let mut stopped = stopped.clone();
             // Both a message and a sender that is gone mean to stop.
             let shutdown = async move { drop(stopped.changed().await) };
-            let listener = bound.listener.tap_io(|stream| {
-                // Tokens leave one by one: they must not wait for each other.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "no TCP_NODELAY");
-                }
-            });
-            serve(listener, bound.simulator, shutdown)
+            serve(bound.listener, bound.simulator, shutdown)
         });
         let servers = pin!(future::try_join_all(servers));
         let Either::Right((signalled, servers)) =

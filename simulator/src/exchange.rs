@@ -1,5 +1,6 @@
 //! [`Exchange`]: one request on its way through the operations.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Request};
@@ -7,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use clock::Moment;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use rand::Rng;
 
 use crate::config::{Play, RateLimitHeader};
@@ -18,6 +19,7 @@ use crate::limit::{Admission, Wait};
 use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
 use crate::receive::Received;
 use crate::seed::{Key, Purpose};
+use crate::serve::Line;
 
 /// One request to an operation.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Exchange {
     pub(crate) start: Moment,
     /// What becomes of the answer's body.
     pub(crate) interruption: Option<Interruption>,
+    /// The connection it came on, if that is ours.
+    pub(crate) line: Option<Arc<Line>>,
     /// How long the answer's head is held back.
     pub(crate) slow_headers: Option<Duration>,
 }
@@ -49,6 +53,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
         let mut exchange = Self::new(received, uri, parts.method.clone());
         exchange.client_request_id = parts.headers.remove(headers::CLIENT_REQUEST_ID);
         exchange.headers = std::mem::take(&mut parts.headers);
+        let line = parts.extensions.remove::<Arc<Line>>();
+        exchange.line = line.filter(|_| parts.version == Version::HTTP_11);
         exchange.named = named.map(|Path(name)| name);
         Ok(exchange)
     }
@@ -75,6 +81,7 @@ impl Exchange {
             headers: HeaderMap::new(),
             named: None,
             interruption: None,
+            line: None,
             slow_headers: None,
         }
     }

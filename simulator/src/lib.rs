@@ -49,7 +49,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! On sockets, [`serve`] takes any listener; time then comes from `Clock::real`, at any speed.
+//! On sockets there is [`serve`]; time then comes from `Clock::real`, at any speed.
 //!
 //! # How it fits together
 //!

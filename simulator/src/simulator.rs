@@ -23,7 +23,7 @@ use crate::tokens::Counter;
 
 /// A simulated resource; cheap to clone, all clones are the same simulator.
 #[derive(Clone, Debug)]
-pub struct Simulator(Arc<Shared>);
+pub struct Simulator(pub(crate) Arc<Shared>);
 
 /// Changes a running simulator; cheap to clone.
 #[derive(Clone, Debug)]

@@ -273,9 +273,7 @@ impl SetUp<'_> {
             .or(config.listen)
             .unwrap_or(fallback);
         let simulator = Simulator::new(name, config.clone(), self.clock.clone());
-        let address = self
-            .serve(&format!("simulator {name}"), address, simulator.router())
-            .await?;
+        let address = self.simulate(name, address, simulator.clone()).await?;
         Ok(RunningSimulator::Local { simulator, address })
     }
 
@@ -341,6 +339,19 @@ impl SetUp<'_> {
         })
     }
 
+    /// Binds `address` and serves `simulator` there until the rig stops.
+    async fn simulate(
+        &self,
+        name: &str,
+        address: SocketAddr,
+        simulator: Simulator,
+    ) -> anyhow::Result<SocketAddr> {
+        let (listener, address) = self.bind(&format!("simulator {name}"), address).await?;
+        let serving = simulator::serve(listener, simulator, stopped(self.stop.clone()));
+        self.servers.handle().spawn(serving);
+        Ok(address)
+    }
+
     /// Binds `address` and serves `router` there until the rig stops.
     async fn serve(
         &self,
@@ -348,7 +359,24 @@ impl SetUp<'_> {
         address: SocketAddr,
         router: Router,
     ) -> anyhow::Result<SocketAddr> {
-        let mut stop = self.stop.clone();
+        let (listener, address) = self.bind(who, address).await?;
+        let serving = axum::serve(
+            axum::serve::ListenerExt::tap_io(listener, |stream| {
+                // Without it the last segment of a stream waits for the client's delayed ack.
+                let _ = stream.set_nodelay(true);
+            }),
+            router,
+        )
+        .with_graceful_shutdown(stopped(self.stop.clone()));
+        self.servers.handle().spawn(async move { serving.await });
+        Ok(address)
+    }
+
+    async fn bind(
+        &self,
+        who: &str,
+        address: SocketAddr,
+    ) -> anyhow::Result<(TcpListener, SocketAddr)> {
         let bound = self
             .servers
             .run(async move { TcpListener::bind(address).await })
@@ -362,20 +390,14 @@ impl SetUp<'_> {
         let address = listener
             .local_addr()
             .with_context(|| format!("the {who} has no address"))?;
-        let serving = axum::serve(
-            axum::serve::ListenerExt::tap_io(listener, |stream| {
-                // Without it the last segment of a stream waits for the client's delayed ack.
-                let _ = stream.set_nodelay(true);
-            }),
-            router,
-        )
-        .with_graceful_shutdown(async move {
-            // An error means that the rig is gone, which stops the server as well.
-            let _ = stop.wait_for(|stopped| *stopped).await;
-        });
-        self.servers.handle().spawn(async move { serving.await });
-        Ok(address)
+        Ok((listener, address))
     }
+}
+
+/// Ends when the rig stops, or is gone.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the rig is gone.
+    let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
 /// A port that was free a moment ago, for a command that must be told one.

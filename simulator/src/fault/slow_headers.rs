@@ -9,6 +9,9 @@ use crate::exchange::Exchange;
 
 /// Holds the head back for `time`.
 pub(super) async fn hold(exchange: &Exchange, time: Duration) {
+    if let Some(line) = &exchange.line {
+        line.begin_head();
+    }
     let now = exchange.received.shared.clock.now();
     exchange.wait(now + time).await;
 }

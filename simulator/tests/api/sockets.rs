@@ -15,18 +15,19 @@ use tokio::task::JoinHandle;
 use crate::support::{hello, path};
 
 /// A simulator on a port of its own.
-struct Server {
-    address: std::net::SocketAddr,
-    simulator: Simulator,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<std::io::Result<()>>,
+pub(crate) struct Server {
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) simulator: Simulator,
+    pub(crate) clock: Clock,
+    pub(crate) stop: oneshot::Sender<()>,
+    pub(crate) served: JoinHandle<std::io::Result<()>>,
 }
 
-async fn start(toml: &str) -> Server {
+pub(crate) async fn start(toml: &str) -> Server {
     let section: SimulatorSection = toml::from_str(toml).unwrap();
     let config = section.resolve("sim", &BTreeMap::new()).unwrap();
     let clock = Clock::real(Speed::REAL_TIME, clock::DEFAULT_ANCHOR);
-    let simulator = Simulator::new("sim", config, clock);
+    let simulator = Simulator::new("sim", config, clock.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -35,6 +36,7 @@ async fn start(toml: &str) -> Server {
     Server {
         address,
         simulator,
+        clock,
         stop,
         served,
     }
@@ -42,7 +44,7 @@ async fn start(toml: &str) -> Server {
 
 impl Server {
     /// Sends a chat and returns the open connection.
-    async fn ask(&self, body: &Value) -> TcpStream {
+    pub(crate) async fn ask(&self, body: &Value) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let (path, body) = (path("chat", "chat/completions"), body.to_string());
         let head = format!(
@@ -54,7 +56,7 @@ impl Server {
     }
 
     /// Waits until no request is open any more.
-    async fn settled(&self) -> Vec<Entry> {
+    pub(crate) async fn settled(&self) -> Vec<Entry> {
         while self.simulator.ledger().open_count() > 0 {
             tokio::task::yield_now().await;
         }
@@ -68,7 +70,7 @@ async fn read(mut stream: TcpStream) -> String {
     text
 }
 
-fn streamed(max_tokens: u64) -> Value {
+pub(crate) fn streamed(max_tokens: u64) -> Value {
     let mut body = hello(max_tokens);
     body["stream"] = json!(true);
     body
