@@ -294,7 +294,9 @@ fn members(
         let error = ConfigError::new(at, "expected at least one member with a weight above 0");
         errors.push(error.help("name the members: `{ ptu-1 = {}, payg-1 = { priority = 2 } }`"));
     }
-    find_all(at, known, Pool::order(members).into_iter(), errors)
+    let find = |name: &String| known.find(name, &[at, &[name]].concat(), errors);
+    let found: Vec<_> = Pool::order(members).into_iter().map(find).collect();
+    found.into_iter().collect()
 }
 
 fn by_retry_after(
@@ -348,3 +350,6 @@ fn find_all<'n>(
     let found: Vec<_> = names.map(|name| known.find(name, at, errors)).collect();
     found.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ fn span_of(document: &Spanned<DeTable<'_>>, path: &[String]) -> Option<Range<usi
 
 /// `message` in the words of a configuration file instead of those of a programming language.
 fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 6] = [
+    const WORDS: [(&str, &str); 7] = [
         ("unknown field", "unknown key"),
         ("unknown variant", "unknown choice"),
         ("missing field", "missing key"),
@@ -77,6 +77,7 @@ fn plain(message: &str) -> String {
             "expected a nonzero usize",
             "expected a whole number above 0",
         ),
+        ("expected a map", "expected a table"),
         ("expected u64", "expected a whole number"),
         ("expected u32", "expected a whole number"),
     ];

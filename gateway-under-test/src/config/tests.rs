@@ -250,6 +250,178 @@ to = "payg-4"
 }
 
 #[test]
+fn breakers_and_pools_without_sense_are_shown_where_they_are_written() {
+    let text = r#"
+[backends.payg-2]
+url = "http://payg-2"
+breaker = { on = ["exhausted"], count = 0, interval = "10s", trip = "0s" }
+[apis.b]
+prefix = "/b"
+exhausted = "first-backend"
+balance.pool.members = { payg-1 = { weight = 0 }, payg-3 = {} }
+retry = { on = [429], count = 1, interval = "0s", repick = true, to = "payg-1" }
+"#;
+    insta::assert_snapshot!(beside_what_is_right(text), @r#"
+    error: expected failures of the backend, found `exhausted`, the gateway's own
+     --> gateway.toml:7:18
+      |
+    7 | breaker = { on = ["exhausted"], count = 0, interval = "10s", trip = "0s" }
+      |                  ^^^^^^^^^^^^^
+
+    error: expected at least 1 failure, found `0`
+     --> gateway.toml:7:41
+      |
+    7 | breaker = { on = ["exhausted"], count = 0, interval = "10s", trip = "0s" }
+      |                                         ^
+
+    error: expected a time above 0, found `0s`
+     --> gateway.toml:7:69
+      |
+    7 | breaker = { on = ["exhausted"], count = 0, interval = "10s", trip = "0s" }
+      |                                                                     ^^^^
+
+    error: expected `balance.by_retry_after` beside `first-backend`
+      --> gateway.toml:10:13
+       |
+    10 | exhausted = "first-backend"
+       |             ^^^^^^^^^^^^^^^
+    help: write `unavailable` or `too-many-requests`
+
+    error: unknown backend `payg-3`
+      --> gateway.toml:11:51
+       |
+    11 | balance.pool.members = { payg-1 = { weight = 0 }, payg-3 = {} }
+       |                                                   ^^^^^^
+    help: the backends are `payg-1`, `payg-2`
+
+    error: expected no `to` beside it, which names the backend
+      --> gateway.toml:12:60
+       |
+    12 | retry = { on = [429], count = 1, interval = "0s", repick = true, to = "payg-1" }
+       |                                                            ^^^^
+    "#);
+}
+
+#[test]
+fn waits_without_sense_are_shown_where_they_are_written() {
+    let text = r#"
+[apis.c]
+prefix = "/c"
+balance.by_retry_after = { members = {}, on = [], default_wait = "0s" }
+retry = { on = [429], count = 1, interval = "0s" }
+[apis.d]
+prefix = "/d"
+balance.by_retry_after = { members = { payg-1 = {} }, on = ["exhausted"], max_wait = "0s" }
+"#;
+    insta::assert_snapshot!(beside_what_is_right(text), @r#"
+    error: expected at least one member with a weight above 0
+     --> gateway.toml:7:28
+      |
+    7 | balance.by_retry_after = { members = {}, on = [], default_wait = "0s" }
+      |                            ^^^^^^^
+    help: name the members: `{ ptu-1 = {}, payg-1 = { priority = 2 } }`
+
+    error: expected at least one kind of failure, such as `429`
+     --> gateway.toml:7:47
+      |
+    7 | balance.by_retry_after = { members = {}, on = [], default_wait = "0s" }
+      |                                               ^^
+
+    error: expected a time above 0, found `0s`
+     --> gateway.toml:7:66
+      |
+    7 | balance.by_retry_after = { members = {}, on = [], default_wait = "0s" }
+      |                                                                  ^^^^
+
+    error: expected none beside `balance.by_retry_after`, which tries its members
+     --> gateway.toml:8:1
+      |
+    8 | retry = { on = [429], count = 1, interval = "0s" }
+      | ^^^^^
+
+    error: expected failures of the backend, found `exhausted`, the gateway's own
+      --> gateway.toml:11:60
+       |
+    11 | balance.by_retry_after = { members = { payg-1 = {} }, on = ["exhausted"], max_wait = "0s" }
+       |                                                            ^^^^^^^^^^^^^
+
+    error: expected a time above 0, found `0s`
+      --> gateway.toml:11:86
+       |
+    11 | balance.by_retry_after = { members = { payg-1 = {} }, on = ["exhausted"], max_wait = "0s" }
+       |                                                                                      ^^^^
+    "#);
+}
+
+#[test]
+fn breakers_and_pools_of_the_wrong_type_are_shown_all_at_once() {
+    let text = r#"
+[backends.payg-2]
+breaker = { on = [429], count = 3, interval = "10s" }
+[backends.payg-3]
+breaker = { on = ["500-400"], count = 3, interval = "10s", trip = "1m" }
+[backends.payg-4]
+breaker = { on = [429], count = 3, interval = "10s", trip = "1m", recovery = "half-open" }
+[apis.b]
+prefix = "/b"
+balance.pool = ["payg-1"]
+[apis.c]
+prefix = "/c"
+balance.pool.members = { payg-1 = 1 }
+[apis.d]
+prefix = "/d"
+exhausted = "503"
+balance = { single = "payg-1" }
+[apis.e]
+prefix = "/e"
+balance.pool = { members = {}, pick = "least" }
+"#;
+    insta::assert_snapshot!(beside_what_is_right(text), @r#"
+    error: missing key `trip`
+     --> gateway.toml:6:11
+      |
+    6 | breaker = { on = [429], count = 3, interval = "10s" }
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    error: invalid value: string "500-400", expected an error status from 400 to 599, a range such as "500-599", "transport" or "exhausted"
+     --> gateway.toml:8:19
+      |
+    8 | breaker = { on = ["500-400"], count = 3, interval = "10s", trip = "1m" }
+      |                   ^^^^^^^^^
+
+    error: unknown choice `half-open`, expected `reset` or `probe`
+      --> gateway.toml:10:78
+       |
+    10 | breaker = { on = [429], count = 3, interval = "10s", trip = "1m", recovery = "half-open" }
+       |                                                                              ^^^^^^^^^^^
+
+    error: invalid type: string "payg-1", expected a table
+      --> gateway.toml:13:17
+       |
+    13 | balance.pool = ["payg-1"]
+       |                 ^^^^^^^^
+
+    error: invalid type: integer `1`, expected a table such as `{ priority = 1 }`
+      --> gateway.toml:16:35
+       |
+    16 | balance.pool.members = { payg-1 = 1 }
+       |                                   ^
+
+    error: unknown choice `503`, expected one of `unavailable`, `too-many-requests`, `first-backend`
+      --> gateway.toml:19:13
+       |
+    19 | exhausted = "503"
+       |             ^^^^^
+
+    error: unknown choice `least`, expected `smooth` or `random`
+      --> gateway.toml:23:39
+       |
+    23 | balance.pool = { members = {}, pick = "least" }
+       |                                       ^^^^^^^
+    "#);
+}
+
+#[test]
 fn values_without_sense_are_shown_where_they_are_written() {
     let text = r#"
 [apis.c]
@@ -333,6 +505,11 @@ fn the_schema_knows_every_key_of_the_presets() {
         "sets_x_apim_backend",
         "fail_on_error_status_code",
         "apim_backend",
+        "breaker",
+        "accept_retry_after",
+        "pool",
+        "by_retry_after",
+        "repick",
     ] {
         assert!(schema.contains(&format!("\"{key}\"")), "{key}");
     }

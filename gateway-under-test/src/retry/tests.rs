@@ -133,7 +133,58 @@ fn impossible_policies_are_refused_at_their_key() {
     insta::assert_snapshot!(mistakes(|c| c.to = Some("y".into())), @"apis.x.retry.to: unknown backend `y` (help: add `[backends.NAME]`)");
 }
 
+#[test]
+fn contradictory_policies_are_refused_at_their_key() {
+    let budget = crate::config::BudgetConfig {
+        percent: 101,
+        at_least: 0,
+        within: Span::ZERO,
+    };
+    let config = RetryConfig {
+        to: Some("y".into()),
+        repick: true,
+        honours_retry_after: true,
+        budget: Some(budget),
+        ..preset()
+    };
+    let mut errors = Vec::new();
+    validate("x", &config, &mut errors);
+    let shown: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    apis.x.retry.repick: expected no `to` beside it, which names the backend
+    apis.x.retry.honours_retry_after: expected `deadline` beside it: a backend may ask for a day (help: add `deadline = "30s"`)
+    apis.x.retry.budget.within: expected a time above 0, found `0s`
+    apis.x.retry.budget.percent: expected at most 100 percent
+    "#);
+}
+
 proptest! {
+    #[test]
+    fn retries_never_exceed_the_budget_of_the_time_before_them(
+        percent in 0..100u32,
+        at_least in 0..5u32,
+        events in proptest::collection::vec((0..400u64, any::<bool>()), 0..200),
+    ) {
+        let within = Span::new(seconds(10));
+        let budget = Budget::new(crate::config::BudgetConfig { percent, at_least, within });
+        let (mut now, mut requests, mut retries) = (Moment::ZERO, Vec::new(), Vec::new());
+        for (gap, is_retry) in events {
+            now += Duration::from_millis(gap);
+            let recent = |times: &[Moment]| {
+                times.iter().filter(|&&time| now.since(time) < seconds(10)).count()
+            };
+            let permitted = (recent(&requests) * percent as usize / 100).max(at_least as usize);
+            if is_retry {
+                let is_granted = budget.take(now);
+                prop_assert_eq!(is_granted, recent(&retries) < permitted);
+                retries.extend(is_granted.then_some(now));
+            } else {
+                budget.begins(now);
+                requests.push(now);
+            }
+        }
+    }
+
     #[test]
     fn the_references_waits_stay_in_their_ranges(request: u64) {
         let policy = policy(&preset());

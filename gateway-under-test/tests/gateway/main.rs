@@ -12,6 +12,7 @@ mod forwarding;
 mod hostile;
 mod identity;
 mod life;
+mod pools;
 mod reload;
 mod retry;
 mod server;

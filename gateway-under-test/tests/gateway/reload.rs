@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join;
+use gateway_under_test::GatewayConfig;
 
 use crate::support::{Reply, Rig, chat, preset_config};
 
@@ -42,4 +43,53 @@ async fn a_wrong_configuration_changes_nothing() {
     apis.retry-with-payg.balance.single: unknown backend `ptu-1` (help: the backends are `payg-1`)
     ");
     assert_eq!(rig.chat("/forward/openai/x").await.status, 200);
+}
+
+/// Opens the circuit lab's breaker, reloads what `change` makes of it, and returns the status of
+/// the next call and how often the backend was asked.
+async fn after_reload(change: fn(&mut GatewayConfig)) -> (u16, usize) {
+    let mut config = preset_config("labs/backend-circuit-breaking");
+    let rig = Rig::new(config.clone(), |_| Reply::Full(&[]));
+    for _ in 0..3 {
+        rig.chat("/openai/x").await;
+    }
+    change(&mut config);
+    rig.gateway.reload(config).unwrap();
+    let answer = rig.chat("/openai/x").await;
+    (answer.status.as_u16(), rig.received().len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_stays_open_while_its_backend_stays_the_same() {
+    let rekeyed = |config: &mut GatewayConfig| {
+        config.backends.get_mut("openai1").unwrap().api_key = Some("new".to_owned().into());
+    };
+    assert_eq!(after_reload(|_| {}).await, (503, 3));
+    assert_eq!(after_reload(rekeyed).await, (503, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_is_new_with_its_rule_or_with_its_backends_address() {
+    let another_rule = |config: &mut GatewayConfig| {
+        let backend = config.backends.get_mut("openai1").unwrap();
+        backend.breaker.as_mut().unwrap().count = 2;
+    };
+    let another_url = |config: &mut GatewayConfig| {
+        config.backends.get_mut("openai1").unwrap().url = Some("http://other".to_owned());
+    };
+    assert_eq!(after_reload(another_rule).await, (429, 4));
+    assert_eq!(after_reload(another_url).await, (429, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asked_to_be_left_alone_is_after_a_reload_too() {
+    let config = preset_config("labs/advanced-load-balancing-fixed");
+    let rig = Rig::new(config.clone(), |request| match request.backend.as_str() {
+        "openai1" => Reply::Full(&[("retry-after", "30")]),
+        _ => Reply::Status(200),
+    });
+    rig.chat("/openai/x").await;
+    rig.gateway.reload(config).unwrap();
+    let answer = rig.chat("/openai/x").await;
+    assert!(!answer.header("x-gw-attempts").contains("openai1"));
 }

@@ -203,3 +203,101 @@ async fn a_refusal_that_is_retried_is_read_to_its_end() {
     assert_eq!(response.headers()["x-gw-attempts"], "ptu-1:429, payg-1:200");
     assert!(seen.load(Ordering::Relaxed));
 }
+
+/// An API before a full PTU and a healthy PAYG backend in a pool, whose retry has these keys.
+fn pooled(retry: &str) -> Rig {
+    let config = api_config(&format!(
+        "balance.pool.members = {{ ptu-1 = {{}}, payg-1 = {{ priority = 2 }} }}\n\
+         retry = {{ on = [429, \"500-599\"], count = 3, interval = \"1s\", {retry} }}",
+    ));
+    Rig::new(config, |request| match request.backend.as_str() {
+        "ptu-1" => Reply::Full(&[("retry-after", "4")]),
+        _ => Reply::Status(200),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_breaker_picking_again_finds_the_same_backend() {
+    let rig = pooled("repick = true");
+    let answer = rig.chat("/api/openai/x").await;
+    let attempts = "ptu-1:429, ptu-1:429, ptu-1:429, ptu-1:429";
+    assert_eq!(answer.header("x-gw-attempts"), attempts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_may_wait_for_as_long_as_it_is_asked_to() {
+    let rig = pooled("honours_retry_after = true, deadline = \"1m\"");
+    rig.chat("/api/openai/x").await;
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_secs(12));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_retry_starts_after_the_deadline() {
+    let rig = pooled("honours_retry_after = true, deadline = \"8s\"");
+    let answer = rig.chat("/api/openai/x").await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(rig.received().len(), 3);
+    // The answer is passed on at once, not when the next retry would have been due.
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_secs(8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_of_all_requests_together_stay_within_the_budget() {
+    let budget = "budget = { percent = 20, at_least = 3, within = \"10s\" }";
+    let rig = pooled(budget);
+    let calls = (0..40).map(|_| rig.chat("/api/openai/x"));
+    futures::future::join_all(calls).await;
+    // Forty requests may retry eight times, whoever they are.
+    assert_eq!(rig.received().len(), 48);
+}
+
+/// One backend behind a breaker that its first failure opens for `trip`, under this retry.
+fn behind_a_breaker(trip: &str, retry: &str) -> Rig {
+    let mut config = api_config(&format!(
+        "balance.single = \"ptu-1\"\nretry = {{ {retry} }}"
+    ));
+    let breaker = format!("{{ on = [500], count = 1, interval = \"1m\", trip = \"{trip}\" }}");
+    let file = format!("backends.x.breaker = {breaker}");
+    let mut other = gateway_under_test::GatewayConfig::parse("breaker.toml", &file).unwrap();
+    let breaker = other.backends.remove("x").unwrap().breaker;
+    config.backends.get_mut("ptu-1").unwrap().breaker = breaker;
+    Rig::new(config, |_| Reply::Status(500))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_would_find_the_breaker_open_is_not_made() {
+    let rig = behind_a_breaker("5s", "on = [500], count = 2, interval = \"1s\"");
+    let answer = rig.chat("/api/openai/x").await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("x-gw-source"), "backend");
+    assert_eq!(rig.clock.now(), Moment::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_will_find_it_closed_is_made() {
+    let rig = behind_a_breaker("1s", "on = [500], count = 2, interval = \"1s\"");
+    let answer = rig.chat("/api/openai/x").await;
+    assert_eq!(
+        answer.header("x-gw-attempts"),
+        "ptu-1:500, ptu-1:500, ptu-1:500"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_may_be_waited_for() {
+    let retry = "on = [\"exhausted\"], count = 5, interval = \"2s\"";
+    let rig = behind_a_breaker("5s", retry);
+    rig.chat("/api/openai/x").await;
+    let answer = rig.chat("/api/openai/x").await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(rig.clock.now(), Moment::ZERO + Duration::from_secs(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_may_be_evaded() {
+    let retry = "on = [500, \"exhausted\"], count = 1, interval = \"0s\", to = \"payg-1\"";
+    let rig = behind_a_breaker("5s", retry);
+    rig.chat("/api/openai/x").await;
+    let answer = rig.chat("/api/openai/x").await;
+    assert_eq!(answer.header("x-gw-attempts"), "payg-1:500");
+}
