@@ -4,18 +4,22 @@
 //! policy: each needs what the ones before it found out, and a chain of boxed services would
 //! hide the order that matters most to read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue};
+use http::header::SET_COOKIE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
 use tracing::debug;
 
-use crate::access_log::{Entry, OpenEntry};
+use crate::access_log::{Decision, Entry, OpenEntry};
 use crate::admin;
 use crate::backend::Backend;
+use crate::balance::Wanted;
 use crate::draw::Draws;
 use crate::forward::{Meter, Outbound, Payload};
 use crate::gateway::Gateway;
@@ -23,6 +27,7 @@ use crate::headers::{
     CLIENT_REQUEST_ID, TRACEPARENT, X_APIM_BACKEND, X_GW_ATTEMPTS, X_GW_BACKEND, X_GW_SOURCE,
     X_GW_TRACE, X_GW_TRACE_ID, X_REQUEST_ID,
 };
+use crate::helper::{self, Helper};
 use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry;
@@ -80,6 +85,9 @@ async fn answer(
         return Err(Refusal::Draining);
     }
     let (parts, body) = request.into_parts();
+    if let Some(helper) = table.helpers.iter().find(|h| h.is_at(parts.uri.path())) {
+        return help(gateway, table, helper, parts, body, entry).await;
+    }
     let uri = parts.uri.clone();
     let (api, path) = table.route(uri.path()).ok_or(Refusal::UnknownApi)?;
     entry.routed(&api.name);
@@ -88,26 +96,73 @@ async fn answer(
     let request_id = parts.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
     let draws = Draws::new(table.seed, request_id, entry.number());
     let meter = entry.request_meter();
-    let payload = payload(api, body, &parts.headers, meter).await?;
+    let payload = payload(api, path, body, &parts.headers, meter).await?;
+    let wanted = wanted(api, path, &payload, &parts.headers, entry)?;
     let outbound = Outbound::new(parts, path, payload, meter.clone());
 
-    let answer = retry::attempt(gateway, api, outbound, draws, entry).await;
+    let answer = retry::attempt(gateway, api, outbound, draws, wanted, entry).await;
     let (mut response, backend) = answer?;
     entry.answered_by(&backend.name);
     name_backend(api, &backend, &mut response);
+    if let Some(cookie) = api.balancer.cookie(&backend, wanted) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
     Ok(response)
 }
 
-/// The body for as many attempts as the API may make.
+/// A request to one of the gateway's helpers.
+async fn help(
+    gateway: &Gateway,
+    table: &RoutingTable,
+    helper: &Helper,
+    parts: Parts,
+    body: Body,
+    entry: &OpenEntry,
+) -> Result<Response, Refusal> {
+    entry.routed(&helper.name);
+    entry.authenticated(table.subscriptions.authenticate(&parts.headers)?);
+    if parts.method != Method::POST {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let meter = entry.request_meter().clone();
+    let limit_bytes = helper::MAX_BODY_BYTES;
+    let body = Payload::replayed(body, &parts.headers, limit_bytes, meter).await?;
+    let body = body.kept().ok_or(Refusal::BrokenBody)?;
+    helper.answer(body, table.preferences(), gateway.clock().now())
+}
+
+/// What the request says of where it belongs, as far as the API's balancer asks.
+fn wanted(
+    api: &Api,
+    path: &str,
+    payload: &Payload,
+    headers: &HeaderMap,
+    entry: &OpenEntry,
+) -> Result<Wanted, Refusal> {
+    if !api.balancer.reads_models() {
+        return api.balancer.wanted(headers, None);
+    }
+    let in_body = || peek::model(payload.kept()?);
+    let model = peek::deployment(path).map(Cow::from).or_else(in_body);
+    let told = model.as_deref().unwrap_or_default();
+    entry.decided(|| Decision::inbound("balance", format!("model `{told}`")));
+    api.balancer.wanted(headers, model.as_deref())
+}
+
+/// The body: kept for as many attempts as the API may make, or because it names the model;
+/// otherwise on its way through.
 async fn payload(
     api: &Api,
+    path: &str,
     body: Body,
     headers: &HeaderMap,
     meter: &Arc<Meter>,
 ) -> Result<Payload, Refusal> {
-    match api.retry {
-        Some(_) => Payload::replayed(body, headers, api.max_replay_bytes, meter.clone()).await,
-        None => Ok(Payload::once(body, meter.clone())),
+    let names_model = api.balancer.reads_models() && peek::deployment(path).is_none();
+    if api.retry.is_some() || names_model {
+        Payload::replayed(body, headers, api.max_replay_bytes, meter.clone()).await
+    } else {
+        Ok(Payload::once(body, meter.clone()))
     }
 }
 

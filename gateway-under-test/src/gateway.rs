@@ -14,6 +14,7 @@ use crate::app;
 use crate::config::{ConfigError, GatewayConfig};
 use crate::drain::Traffic;
 use crate::metrics::Metrics;
+use crate::prober::{Probing, Tools};
 use crate::routing::RoutingTable;
 use crate::upstream::{self, Upstream};
 
@@ -31,6 +32,7 @@ struct Inner {
     log: AccessLog,
     metrics: Arc<Metrics>,
     traffic: Traffic,
+    probing: Probing,
     /// Locked only to clone or exchange the pointer.
     table: RwLock<Arc<RoutingTable>>,
 }
@@ -40,6 +42,9 @@ impl Gateway {
     ///
     /// # Errors
     /// Everything that is wrong with `config`.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, if `config` has probers: these run on their own.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a gateway's configuration is its own; whoever keeps a copy says so"
@@ -55,13 +60,23 @@ impl Gateway {
         U::Future: Send + 'static,
     {
         let metrics = Arc::new(Metrics::new());
+        let table = Arc::new(RoutingTable::new(&config, None)?);
+        let upstream = upstream::boxed(upstream);
+        let probing = Probing::new(Tools {
+            upstream: upstream.clone(),
+            clock: clock.clone(),
+            preferences: table.preferences().clone(),
+            numbers: Arc::default(),
+        });
+        probing.follow(&table.probers);
         Ok(Self(Arc::new(Inner {
-            table: RwLock::new(Arc::new(RoutingTable::new(&config, None)?)),
+            table: RwLock::new(table),
             clock,
-            upstream: upstream::boxed(upstream),
+            upstream,
             log: AccessLog::new(metrics.clone()),
             metrics,
             traffic: Traffic::default(),
+            probing,
         })))
     }
 
@@ -97,6 +112,7 @@ impl Gateway {
     )]
     pub fn reload(&self, config: GatewayConfig) -> Result<(), Vec<ConfigError>> {
         let table = Arc::new(RoutingTable::new(&config, Some(&self.table()))?);
+        self.0.probing.follow(&table.probers);
         *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         Ok(())
     }

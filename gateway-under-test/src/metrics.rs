@@ -177,10 +177,10 @@ impl Metrics {
 
 impl Source {
     fn of(entry: &Entry) -> Self {
-        match (&entry.refusal, &entry.backend) {
-            (Some(_), _) => Self::Gateway,
-            (None, Some(_)) => Self::Backend,
-            (None, None) => Self::None,
+        match &entry.backend {
+            Some(_) => Self::Backend,
+            None if entry.status > 0 => Self::Gateway,
+            None => Self::None,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The few things the access log wants to know of a request or a response, read in passing.
 
+use std::borrow::Cow;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
+use serde::Deserialize;
 
 /// Deployment and operation, where `path` names them:
 /// `…/openai/deployments/{deployment}/chat/completions`, `…/v1/embeddings`.
@@ -19,6 +22,24 @@ pub(crate) fn target(path: &str) -> (Option<&str>, Option<&'static str>) {
     };
     let is_deployment = path.contains("/deployments/");
     (deployment.filter(|_| is_deployment), Some(operation))
+}
+
+/// The deployment that `path` names, whatever it is asked to do.
+pub(crate) fn deployment(path: &str) -> Option<&str> {
+    let (_, rest) = path.split_once("/deployments/")?;
+    let name = rest.split('/').next()?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// The `model` that the JSON object `body` names; all else in it is skipped over.
+pub(crate) fn model(body: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Request<'a> {
+        #[serde(borrow)]
+        model: Cow<'a, str>,
+    }
+    let request: Request<'_> = serde_json::from_slice(body).ok()?;
+    Some(request.model)
 }
 
 /// The text of the header `name`, if it is text.

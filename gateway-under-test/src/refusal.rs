@@ -52,6 +52,20 @@ pub(crate) enum Refusal {
     /// The gateway could not say who it is: the endpoint of its identity gave no token.
     #[error("Internal server error")]
     Unidentified { activity_id: ActivityId },
+    /// An order of backends that was taken unseen names nobody. API Management says 500 to a
+    /// `set-backend-service` with an unknown id.
+    #[error("Internal server error")]
+    UnknownBackend { activity_id: ActivityId },
+    #[error("{message}")]
+    InvalidHelperRequest { message: String },
+    // Source: Azure-Samples/AI-Gateway, labs/model-routing, policy (read 2026-07).
+    #[error("Model '{model}' is not permitted.")]
+    ModelDenied { model: String },
+    // Assumed: the lab answers 400 in its own words.
+    #[error("Model '{model}' is not supported.")]
+    ModelUnknown { model: String },
+    #[error("The request names no model.")]
+    ModelMissing,
     /// The breaker of the only candidate is open; with a `wait`, its caller is told to come back.
     // Assumed: the reference's labs answer a bare "Service Unavailable", so that no caller learns
     // the name of a pool.
@@ -81,12 +95,15 @@ fn whole_seconds(wait: Duration) -> u64 {
 
 impl Refusal {
     /// What is said if `nobody` could be asked.
-    pub(crate) fn of_nobody(nobody: Nobody, exhausted: Exhausted) -> Self {
+    pub(crate) fn of_nobody(nobody: Nobody, exhausted: Exhausted, draws: Draws) -> Self {
         let tells = exhausted == Exhausted::TooManyRequests;
         let wait = tells.then_some(nobody.wait);
         match nobody.because {
             Scarcity::BreakerOpen => Self::BreakerOpen { wait },
             Scarcity::PoolExhausted => Self::PoolExhausted { wait },
+            Scarcity::UnknownBackend => Self::UnknownBackend {
+                activity_id: ActivityId::new(draws),
+            },
         }
     }
 
@@ -104,15 +121,7 @@ impl Refusal {
     fn wait(&self) -> Option<Duration> {
         match self {
             Self::BreakerOpen { wait } | Self::PoolExhausted { wait } => *wait,
-            Self::MissingKey
-            | Self::InvalidKey
-            | Self::UnknownApi
-            | Self::MethodNotAllowed
-            | Self::BodyTooLarge { .. }
-            | Self::BrokenBody
-            | Self::Draining
-            | Self::NoAnswer { .. }
-            | Self::Unidentified { .. } => None,
+            _ => None, // All others are not a matter of time.
         }
     }
 
@@ -122,9 +131,15 @@ impl Refusal {
             Self::UnknownApi => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::BrokenBody
+            | Self::InvalidHelperRequest { .. }
+            | Self::ModelUnknown { .. }
+            | Self::ModelMissing => StatusCode::BAD_REQUEST,
+            Self::ModelDenied { .. } => StatusCode::FORBIDDEN,
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoAnswer { .. } | Self::Unidentified { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoAnswer { .. } | Self::Unidentified { .. } | Self::UnknownBackend { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::BreakerOpen { wait: None } | Self::PoolExhausted { wait: None } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -144,24 +159,41 @@ impl Refusal {
             Self::Draining => "draining",
             Self::NoAnswer { .. } => "upstream-error",
             Self::Unidentified { .. } => "identity-error",
+            Self::UnknownBackend { .. } => "unknown-backend",
+            Self::InvalidHelperRequest { .. } => "invalid-helper-request",
+            Self::ModelDenied { .. } => "model-denied",
+            Self::ModelUnknown { .. } | Self::ModelMissing => "model-unknown",
             Self::BreakerOpen { .. } => "breaker-open",
             Self::PoolExhausted { .. } => "pool-exhausted",
         }
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let status = self.status();
-        let activity = match &self {
-            Self::NoAnswer { activity_id } | Self::Unidentified { activity_id } => {
+impl Refusal {
+    /// The body of the answer: API Management's own, or that of a policy which writes its own.
+    fn body(&self) -> String {
+        // As JSON, because some messages quote what a caller has sent.
+        let message = serde_json::Value::from(self.to_string());
+        let activity = match self {
+            Self::ModelDenied { .. } | Self::ModelUnknown { .. } | Self::ModelMissing => {
+                return serde_json::json!({ "error": message }).to_string();
+            }
+            Self::NoAnswer { activity_id }
+            | Self::Unidentified { activity_id }
+            | Self::UnknownBackend { activity_id } => {
                 format!(r#", "activityId": "{}""#, activity_id.0)
             }
             _ => String::new(), // All others say themselves what happened.
         };
-        let code = status.as_u16();
-        let body = format!(r#"{{ "statusCode": {code}, "message": "{self}"{activity} }}"#);
-        let mut response = Response::new(Body::from(body));
+        let code = self.status().as_u16();
+        format!(r#"{{ "statusCode": {code}, "message": {message}{activity} }}"#)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

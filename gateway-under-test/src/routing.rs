@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use crate::auth::Subscriptions;
 use crate::backend::Backend;
-use crate::balance::Balancer;
-use crate::config::{ApiConfig, BackendConfig, ConfigError, Exhausted, GatewayConfig};
+use crate::balance::{Balancer, Preferences};
+use crate::config::{ApiConfig, ConfigError, Exhausted, GatewayConfig};
+use crate::helper::Helper;
+use crate::prober::Prober;
 use crate::retry::Retry;
 
 /// All that is decided by configuration.
@@ -22,6 +24,8 @@ pub(crate) struct RoutingTable {
     pub(crate) seed: u64,
     pub(crate) subscriptions: Subscriptions,
     backends: Backends,
+    pub(crate) helpers: Vec<Helper>,
+    pub(crate) probers: BTreeMap<String, Prober>,
     /// Longest prefix first.
     apis: Vec<Api>,
 }
@@ -42,9 +46,13 @@ pub(crate) struct Api {
     pub(crate) fails_on_error_status: bool,
 }
 
-/// The backends by name, for policies to resolve theirs.
-#[derive(Debug)]
-pub(crate) struct Backends(BTreeMap<String, Arc<Backend>>);
+/// What policies are built from: the backends by name, and what all of a gateway share.
+#[derive(Debug, Default)]
+pub(crate) struct Backends {
+    by_name: BTreeMap<String, Arc<Backend>>,
+    pub(crate) preferences: Preferences,
+    pub(crate) seed: u64,
+}
 
 impl RoutingTable {
     /// The table that `config` describes; takes over from `previous` what still holds.
@@ -58,12 +66,20 @@ impl RoutingTable {
         let mut errors = Vec::new();
         let subscriptions = Subscriptions::new(&config.subscriptions, &mut errors);
         let known = previous.map(|previous| &previous.backends);
-        let backends = Backends::new(&config.backends, known, &mut errors);
+        let backends = Backends::new(config, known, &mut errors);
         if config.apis.is_empty() {
             let error = ConfigError::new(&["apis"], "expected at least one API");
             errors.push(error.help("add `[apis.NAME]` with its `prefix` and `balance`"));
         }
         refuse_shared_prefixes(&config.apis, &mut errors);
+        let helpers = config.helpers.iter();
+        let helpers = helpers.map(|(name, helper)| Helper::new(name, helper, config, &mut errors));
+        let helpers = helpers.collect();
+        let prober = |(name, prober): (&String, _)| {
+            let prober = Prober::new(name, prober, &backends, config, &mut errors);
+            (name.clone(), prober)
+        };
+        let probers = config.probers.iter().map(prober).collect();
         let mut apis: Vec<Api> = config
             .apis
             .iter()
@@ -81,8 +97,15 @@ impl RoutingTable {
             seed: config.seed,
             subscriptions,
             backends,
+            helpers,
+            probers,
             apis,
         })
+    }
+
+    /// The orders by which backends are preferred.
+    pub(crate) fn preferences(&self) -> &Preferences {
+        &self.backends.preferences
     }
 
     /// The API that `path` belongs to, and the rest of the path, which begins with one slash.
@@ -171,17 +194,17 @@ impl Api {
 }
 
 impl Backends {
-    fn new(
-        config: &BTreeMap<String, BackendConfig>,
-        previous: Option<&Self>,
-        errors: &mut Vec<ConfigError>,
-    ) -> Self {
+    fn new(config: &GatewayConfig, previous: Option<&Self>, errors: &mut Vec<ConfigError>) -> Self {
         let resolve = |(name, config): (&String, _)| {
-            let previous = previous.and_then(|previous| previous.0.get(name));
+            let previous = previous.and_then(|previous| previous.by_name.get(name));
             let backend = Backend::new(name, config, previous.map(AsRef::as_ref), errors);
             (name.clone(), Arc::new(backend))
         };
-        Self(config.iter().map(resolve).collect())
+        Self {
+            by_name: config.backends.iter().map(resolve).collect(),
+            preferences: previous.map_or_else(Preferences::default, |p| p.preferences.clone()),
+            seed: config.seed,
+        }
     }
 
     /// The same backends, as if none had a breaker.
@@ -189,12 +212,16 @@ impl Backends {
         let strip = |(name, backend): (&String, &Arc<Backend>)| {
             (name.clone(), Arc::new(backend.without_breaker()))
         };
-        Self(self.0.iter().map(strip).collect())
+        Self {
+            by_name: self.by_name.iter().map(strip).collect(),
+            preferences: self.preferences.clone(),
+            seed: self.seed,
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn none() -> Self {
-        Self(BTreeMap::new())
+        Self::default()
     }
 
     /// The backend `name`; if there is none, that is an error of the key at `path`.
@@ -204,9 +231,13 @@ impl Backends {
         path: &[&str],
         errors: &mut Vec<ConfigError>,
     ) -> Option<Arc<Backend>> {
-        let found = self.0.get(name).cloned();
+        let found = self.by_name.get(name).cloned();
         if found.is_none() {
-            let known: Vec<_> = self.0.keys().map(|known| format!("`{known}`")).collect();
+            let known: Vec<_> = self
+                .by_name
+                .keys()
+                .map(|known| format!("`{known}`"))
+                .collect();
             let help = match known.as_slice() {
                 [] => "add `[backends.NAME]`".to_owned(),
                 known => format!("the backends are {}", known.join(", ")),

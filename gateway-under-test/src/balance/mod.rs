@@ -6,8 +6,12 @@
 //! choose blindly, and it is the breaker of their choice that may refuse; a pool chooses among
 //! those that will not.
 
+mod affinity;
+mod by_model;
 mod by_retry_after;
 mod pool;
+mod preferences;
+mod preferred;
 mod round_robin;
 mod smooth_weighted;
 mod weighted_random;
@@ -17,9 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Moment;
+use http::{HeaderMap, HeaderValue};
 
+use self::affinity::Affinity;
+use self::by_model::ByModel;
 use self::by_retry_after::{ByRetryAfter, Marks};
 use self::pool::Pool;
+pub(crate) use self::preferences::Preferences;
+use self::preferred::Preferred;
 use self::round_robin::RoundRobin;
 use self::smooth_weighted::SmoothWeighted;
 use self::weighted_random::WeightedRandom;
@@ -30,6 +39,7 @@ use crate::config::{
 };
 use crate::draw::Draws;
 use crate::outcome::Outcome;
+use crate::refusal::Refusal;
 use crate::routing::Backends;
 
 /// A policy and the backends it chooses among.
@@ -46,8 +56,13 @@ enum Policy {
     RoundRobin(RoundRobin),
     WeightedRandom(WeightedRandom),
     SmoothWeighted(SmoothWeighted),
-    Pool(Pool),
+    Pool {
+        pool: Pool,
+        affinity: Option<Affinity>,
+    },
     ByRetryAfter(ByRetryAfter),
+    Preferred(Preferred),
+    ByModel(ByModel),
 }
 
 /// What a policy may know of the attempt it chooses for.
@@ -57,6 +72,16 @@ pub(crate) struct Ask {
     pub(crate) now: Moment,
     /// How many attempts the request has made before.
     pub(crate) attempt: u32,
+    pub(crate) wanted: Wanted,
+}
+
+/// What a request says itself of where it belongs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    /// The route of its model.
+    route: usize,
+    /// The position of the backend that served its caller before.
+    held: Option<usize>,
 }
 
 /// The backend of an attempt.
@@ -94,6 +119,8 @@ pub(crate) enum Scarcity {
     BreakerOpen,
     /// No member of the pool is available.
     PoolExhausted,
+    /// The one that is preferred is not known.
+    UnknownBackend,
 }
 
 /// What a policy says of one attempt.
@@ -163,18 +190,67 @@ impl Balancer {
                     policy: Policy::SmoothWeighted(policy),
                 })
             }
-            BalanceConfig::Pool(config) => {
+            BalanceConfig::Pool(pool) => {
+                let affinity = Affinity::of(api, config, pool, known.seed, errors);
                 let at = [&at[..], &["pool", "members"]].concat();
-                Some(Self {
-                    backends: members(&at, known, &config.members, errors)?,
-                    policy: Policy::Pool(Pool::new(&config.members, config.pick)?),
-                })
+                let backends = members(&at, known, &pool.members, errors)?;
+                let pool = Pool::new(&pool.members, pool.pick)?;
+                let policy = Policy::Pool { pool, affinity };
+                Some(Self { backends, policy })
             }
             BalanceConfig::ByRetryAfter(config) => {
                 let at = [&at[..], &["by_retry_after"]].concat();
                 by_retry_after(&at, known, config, has_last_resort, previous, errors)
             }
+            BalanceConfig::Preferred(preferred) => {
+                let at = [&at[..], &["preferred"]].concat();
+                Preferred::balancer(&at, preferred, known, errors)
+            }
+            BalanceConfig::ByModel(by_model) => {
+                let at = [&at[..], &["by_model"]].concat();
+                ByModel::balancer(&at, by_model, known, errors)
+            }
         }
+    }
+
+    /// Whether it needs to know the model of a request.
+    pub(crate) fn reads_models(&self) -> bool {
+        matches!(self.policy, Policy::ByModel(_))
+    }
+
+    /// What a request with these `headers` and, where it is read, this `model` wants.
+    ///
+    /// # Errors
+    /// If it may not have it.
+    pub(crate) fn wanted(
+        &self,
+        headers: &HeaderMap,
+        model: Option<&str>,
+    ) -> Result<Wanted, Refusal> {
+        let mut wanted = Wanted::default();
+        match &self.policy {
+            Policy::ByModel(policy) => wanted.route = policy.route(model)?,
+            Policy::Pool {
+                affinity: Some(affinity),
+                ..
+            } => wanted.held = affinity.held(headers),
+            _ => {} // The others do not ask.
+        }
+        Ok(wanted)
+    }
+
+    /// The cookie by which a caller who `wanted` otherwise comes back to `backend`.
+    pub(crate) fn cookie(&self, backend: &Backend, wanted: Wanted) -> Option<HeaderValue> {
+        let Policy::Pool {
+            affinity: Some(affinity),
+            ..
+        } = &self.policy
+        else {
+            return None;
+        };
+        let mut positions = self.backends.iter();
+        let position = positions.position(|member| member.name == backend.name)?;
+        (wanted.held != Some(position)).then(|| affinity.cookie(position))?
     }
 
     /// The backend of the attempt that asks, with leave to send it the request.
@@ -207,8 +283,13 @@ impl Balancer {
             Policy::RoundRobin(policy) => policy.next(),
             Policy::WeightedRandom(policy) => Turn::drawn(policy.draw(ask.draws, ask.attempt)),
             Policy::SmoothWeighted(policy) => policy.next(),
-            Policy::Pool(pool) => return among(pool.next(ask, &self.waits(ask.now))),
+            Policy::Pool { pool, .. } => return among(pool.next(ask, &self.waits(ask.now))),
             Policy::ByRetryAfter(policy) => return among(policy.next(ask, &self.backends)),
+            Policy::Preferred(policy) => policy.next(ask).ok_or(Nobody {
+                because: Scarcity::UnknownBackend,
+                wait: Duration::ZERO,
+            })?,
+            Policy::ByModel(policy) => policy.next(ask),
         };
         Ok((turn, Scarcity::BreakerOpen))
     }
@@ -228,7 +309,9 @@ impl Balancer {
             | Policy::RoundRobin(_)
             | Policy::WeightedRandom(_)
             | Policy::SmoothWeighted(_)
-            | Policy::Pool(_) => false,
+            | Policy::Pool { .. }
+            | Policy::Preferred(_)
+            | Policy::ByModel(_) => false,
         }
     }
 

@@ -49,11 +49,16 @@ impl Pool {
         })
     }
 
-    /// The member whose turn it is, given how long each is to be left alone.
+    /// The member whose turn it is, given how long each is to be left alone; it is nobody's turn if
+    /// the request belongs to a member that is available.
     ///
     /// # Errors
     /// If nobody is available: the least wait.
     pub(super) fn next(&self, ask: &Ask, waits: &[Duration]) -> Result<Turn, Duration> {
+        let held = ask.wanted.held;
+        if let Some(held) = held.filter(|&held| self.is_in[held] && waits[held].is_zero()) {
+            return Ok(Turn::drawn(held));
+        }
         let members = || (0..waits.len()).filter(|&position| self.is_in[position]);
         let available = members().filter(|&position| waits[position].is_zero());
         let best = available.map(|position| self.priorities[position]).min();

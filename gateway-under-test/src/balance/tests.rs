@@ -36,6 +36,7 @@ fn ask(number: u64, now: Moment) -> Ask {
         draws: Draws::new(42, None, number),
         now,
         attempt: 0,
+        wanted: Wanted::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Condition;
+use super::{Condition, PreferredConfig};
 
 /// Which backend a request goes to: one policy, named by its key.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -42,6 +42,10 @@ pub enum BalanceConfig {
     Pool(PoolConfig),
     /// Those of the lowest priority number that do not ask to be left alone; never waits.
     ByRetryAfter(ByRetryAfterConfig),
+    /// The one that was found best, and the second best for every retry.
+    Preferred(PreferredConfig),
+    /// Those that serve the model that is asked for.
+    ByModel(ByModelConfig),
 }
 
 /// A pool of backends, as API Management has them.
@@ -53,6 +57,45 @@ pub struct PoolConfig {
     /// How one is picked among members of the same priority.
     #[serde(default)]
     pub pick: Pick,
+    /// By what a caller stays with its member; absent: each request is picked for anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<AffinityConfig>,
+}
+
+/// By what a caller stays with the member that served it first.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as `{ cookie = \"APIM-Backend-Affinity\" }`"
+)]
+pub struct AffinityConfig {
+    /// The name of the cookie.
+    pub cookie: String,
+}
+
+/// Models, and who serves them.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table with `routes`")]
+pub struct ByModelConfig {
+    /// Tried in this order.
+    pub routes: Vec<RouteConfig>,
+    /// Models that are refused with 403 before any route is tried; a trailing `*` stands for any
+    /// end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
+}
+
+/// Models, and the backends that serve them in turn.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table with `models` and `backends`"
+)]
+pub struct RouteConfig {
+    /// Compared letter by letter; a trailing `*` stands for any end.
+    pub models: Vec<String>,
+    /// In turn.
+    pub backends: Vec<String>,
 }
 
 /// A backend's place in a pool.
@@ -135,6 +178,18 @@ impl BalanceConfig {
             Self::Pool(PoolConfig { members, .. })
             | Self::ByRetryAfter(ByRetryAfterConfig { members, .. }) => {
                 members.keys().map(String::as_str).collect()
+            }
+            Self::Preferred(preferred) => {
+                let others = preferred
+                    .backends
+                    .iter()
+                    .filter(|name| **name != preferred.default);
+                let all = std::iter::once(&preferred.default).chain(others);
+                all.map(String::as_str).collect()
+            }
+            Self::ByModel(by_model) => {
+                let names = by_model.routes.iter().flat_map(|route| &route.backends);
+                names.map(String::as_str).collect()
             }
         }
     }

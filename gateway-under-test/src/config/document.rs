@@ -13,7 +13,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::{ConfigError, Diagnostic, GatewayConfig};
 
 /// The keys a file may have at its top.
-const SECTIONS: &str = "expected one of `seed`, `subscriptions`, `backends`, `apis`";
+const SECTIONS: &str =
+    "expected one of `seed`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`";
 
 pub(super) fn parse(name: &str, text: &str) -> Result<GatewayConfig, Vec<Diagnostic>> {
     let mut reader = Reader {
@@ -111,6 +112,8 @@ impl Reader<'_> {
                 "subscriptions" => config.subscriptions = self.table(value),
                 "backends" => config.backends = self.table(value),
                 "apis" => config.apis = self.table(value),
+                "helpers" => config.helpers = self.table(value),
+                "probers" => config.probers = self.table(value),
                 unknown => {
                     self.report(
                         Some(key.span()),

@@ -14,6 +14,7 @@ mod diagnostic;
 mod document;
 mod error;
 mod identity;
+mod latency;
 mod retry;
 mod secret;
 
@@ -26,13 +27,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::balance::{
-    BalanceConfig, ByRetryAfterConfig, MemberConfig, Pick, PoolConfig, Weights,
+    AffinityConfig, BalanceConfig, ByModelConfig, ByRetryAfterConfig, MemberConfig, Pick,
+    PoolConfig, RouteConfig, Weights,
 };
 pub use self::breaker::{BreakerConfig, Recovery, TrippingAnswer};
 pub use self::condition::Condition;
 pub use self::diagnostic::Diagnostic;
 pub use self::error::ConfigError;
 pub use self::identity::IdentityConfig;
+pub use self::latency::{
+    HelperConfig, Hysteresis, PreferredConfig, ProbeOperation, ProberConfig, UnknownIds,
+};
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
 
@@ -74,6 +79,12 @@ pub struct GatewayConfig {
     pub backends: BTreeMap<String, BackendConfig>,
     /// The APIs offered, by name; told apart by the prefix of the path.
     pub apis: BTreeMap<String, ApiConfig>,
+    /// Where orders of backends are set from outside, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub helpers: BTreeMap<String, HelperConfig>,
+    /// Who finds such orders out, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub probers: BTreeMap<String, ProberConfig>,
 }
 
 /// One caller.
@@ -168,6 +179,19 @@ impl GatewayConfig {
         crate::routing::RoutingTable::new(self, None)
             .err()
             .unwrap_or_default()
+    }
+
+    /// The policies that prefer backends by the order `key`.
+    pub(crate) fn preferring<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> impl Iterator<Item = &'a PreferredConfig> {
+        self.apis
+            .values()
+            .filter_map(move |api| match &api.balance {
+                BalanceConfig::Preferred(preferred) if preferred.key == key => Some(preferred),
+                _ => None, // No other policy looks at an order.
+            })
     }
 
     /// Reads `text`, the content of the file called `name`, section by section.

@@ -111,7 +111,7 @@ balance = { single = "payg-1" }
 prefix = "/f"
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-    error: unknown choice `payg-1`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`, `pool`, `by_retry_after`
+    error: unknown choice `payg-1`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`, `pool`, `by_retry_after`, `preferred`, `by_model`
      --> gateway.toml:4:11
       |
     4 | balance = "payg-1"
@@ -152,7 +152,7 @@ balance = { single = "payg-1" }
 retries = 3
 "#;
     insta::assert_snapshot!(beside_what_is_right(text), @r#"
-    error: unknown key `colour`, expected one of `seed`, `subscriptions`, `backends`, `apis`
+    error: unknown key `colour`, expected one of `seed`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`
      --> gateway.toml:5:1
       |
     5 | colour = "red"
@@ -164,7 +164,7 @@ retries = 3
     7 | uri = "http://payg-2"
       | ^^^
 
-    error: unknown choice `round_robbin`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`, `pool`, `by_retry_after`
+    error: unknown choice `round_robbin`, expected one of `single`, `round_robin`, `weighted_random`, `smooth_weighted`, `pool`, `by_retry_after`, `preferred`, `by_model`
       --> gateway.toml:10:13
        |
     10 | balance = { round_robbin = { backends = ["payg-1"] } }

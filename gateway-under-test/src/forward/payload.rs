@@ -56,6 +56,14 @@ impl Payload {
         }
     }
 
+    /// The whole body, where it is kept.
+    pub(crate) fn kept(&self) -> Option<&Bytes> {
+        match self {
+            Self::Once(_) => None,
+            Self::Replayed(bytes) => Some(bytes),
+        }
+    }
+
     /// The body for the next attempt.
     pub(super) fn next(&mut self) -> Body {
         match self {

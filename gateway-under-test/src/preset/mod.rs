@@ -22,7 +22,13 @@ const PRESETS: &[(&str, &str)] = texts![
     "labs/backend-pool-load-balancing-fixed",
     "labs/backend-pool-load-balancing-no-repick",
     "labs/backend-pool-load-balancing-seed",
+    "labs/model-routing",
+    "labs/session-awareness",
+    "labs/session-awareness-without-affinity",
     "landing-zone/priority-weighted",
+    "latency-routing/preferred",
+    "latency-routing/preferred-fixed",
+    "latency-routing/probing",
     "load-balancing/simple",
     "load-balancing/simple-v2",
     "load-balancing/weighted",
@@ -66,7 +72,8 @@ mod tests {
     use crate::GatewayConfig;
 
     /// The presets of one toolkit's capabilities, all of them and no variants of ours.
-    const OF_THE_TOOLKIT: [&str; 8] = [
+    const OF_THE_TOOLKIT: [&str; 9] = [
+        "latency-routing/preferred",
         "load-balancing/simple",
         "load-balancing/simple-v2",
         "load-balancing/weighted",

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::Target;
 use crate::access_log::OpenEntry;
 use crate::backend::Backend;
-use crate::balance::{Ask, Choice, Nobody};
+use crate::balance::{Ask, Choice, Nobody, Wanted};
 use crate::config::TrippingAnswer;
 use crate::draw::Draws;
 use crate::forward::{Failure, Outbound, forward, watched};
@@ -34,6 +34,7 @@ pub(crate) async fn attempt(
     api: &Api,
     outbound: Outbound,
     draws: Draws,
+    wanted: Wanted,
     entry: &OpenEntry,
 ) -> Result<(Response<Body>, Arc<Backend>), Refusal> {
     let clock = gateway.clock();
@@ -42,6 +43,7 @@ pub(crate) async fn attempt(
         api,
         entry,
         draws,
+        wanted,
         outbound,
         began: clock.now(),
         made: 0,
@@ -68,6 +70,7 @@ struct Series<'a> {
     api: &'a Api,
     entry: &'a OpenEntry,
     draws: Draws,
+    wanted: Wanted,
     outbound: Outbound,
     began: Moment,
     /// Attempts made before this one.
@@ -146,6 +149,7 @@ impl Series<'_> {
                 draws: self.draws,
                 now,
                 attempt: self.made,
+                wanted: self.wanted,
             });
         };
         let pass = backend.admit(now).map_err(Nobody::behind_a_breaker)?;
@@ -214,7 +218,7 @@ impl Tried {
         draws: Draws,
     ) -> Result<(Response<Body>, Arc<Backend>), Refusal> {
         self.answer.map_err(|none| match none {
-            NoAnswer::Nobody(nobody) => Refusal::of_nobody(nobody, api.exhausted),
+            NoAnswer::Nobody(nobody) => Refusal::of_nobody(nobody, api.exhausted, draws),
             NoAnswer::Masked => Refusal::BreakerOpen { wait: None },
             NoAnswer::Failed(failure) => Refusal::of_failure(failure, draws),
             NoAnswer::Unidentified => Refusal::Unidentified {

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod access_log;
+mod affinity;
 mod auth;
 mod balance;
 mod bodies;
@@ -11,7 +12,9 @@ mod failures;
 mod forwarding;
 mod hostile;
 mod identity;
+mod latency;
 mod life;
+mod model;
 mod pools;
 mod reload;
 mod retry;
