@@ -81,8 +81,7 @@ impl ByRetryAfter {
 
     /// Whether another attempt at `now` would only be the last resort once more.
     pub(super) fn is_at_its_end(&self, backends: &[Arc<Backend>], now: Moment) -> bool {
-        let is_out = |wait: &Duration| !wait.is_zero();
-        self.has_last_resort && self.waits(backends, now).iter().all(is_out)
+        self.has_last_resort && !self.pool.wait(&self.waits(backends, now)).is_zero()
     }
 
     /// Takes note of what `backend` answered.

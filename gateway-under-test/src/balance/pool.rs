@@ -49,24 +49,29 @@ impl Pool {
         })
     }
 
+    /// The least of `waits` among members.
+    pub(super) fn wait(&self, waits: &[Duration]) -> Duration {
+        let members = waits.iter().zip(&self.is_in).filter(|(_, is_in)| **is_in);
+        members.map(|(wait, _)| *wait).min().unwrap_or_default()
+    }
+
     /// The member whose turn it is, given how long each is to be left alone; it is nobody's turn if
     /// the request belongs to a member that is available.
     ///
     /// # Errors
     /// If nobody is available: the least wait.
     pub(super) fn next(&self, ask: &Ask, waits: &[Duration]) -> Result<Turn, Duration> {
-        let held = ask.wanted.held;
-        if let Some(held) = held.filter(|&held| self.is_in[held] && waits[held].is_zero()) {
+        let is_available = |p: &usize| self.is_in[*p] && waits[*p].is_zero();
+        if let Some(held) = ask.wanted.held.filter(is_available) {
             return Ok(Turn::drawn(held));
         }
-        let members = || (0..waits.len()).filter(|&position| self.is_in[position]);
-        let available = members().filter(|&position| waits[position].is_zero());
+        let available = (0..waits.len()).filter(is_available);
         let best = available.map(|position| self.priorities[position]).min();
         let may = |p: usize| Some(self.priorities[p]) == best && waits[p].is_zero();
         let turn = match &self.picker {
             Picker::Smooth(turns) => turns.next_of(may),
             Picker::Random(lot) => lot.draw_of(may, ask.draws, ask.attempt).map(Turn::drawn),
         };
-        turn.ok_or_else(|| members().map(|p| waits[p]).min().unwrap_or_default())
+        turn.ok_or_else(|| self.wait(waits))
     }
 }

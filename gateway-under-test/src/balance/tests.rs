@@ -211,6 +211,17 @@ fn the_first_may_be_asked_when_all_are_out() {
 }
 
 #[test]
+fn a_member_without_weight_is_no_reason_to_ask_the_first_again() {
+    let table = table(
+        "exhausted = \"first-backend\"\n\
+         balance.by_retry_after.members = { a = {}, b = { weight = 0 } }",
+    );
+    let balancer = balancer(&table);
+    call(balancer, 0, at(0), &answer(500, None));
+    assert!(balancer.is_at_its_end(at(1)));
+}
+
+#[test]
 fn weights_may_be_ignored() {
     let members = "members = { a = { weight = 1 }, b = { weight = 9 } }";
     let keys =

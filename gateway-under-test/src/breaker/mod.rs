@@ -14,7 +14,8 @@ use clock::Moment;
 
 use self::state::{Health, Role, State};
 use crate::config::{BreakerConfig, Condition, ConfigError, TrippingAnswer};
-use crate::outcome::Outcome;
+use crate::forward::Failure;
+use crate::outcome::{End, Outcome};
 
 /// The breaker of one backend; state is shared by all who ask.
 #[derive(Debug)]
@@ -79,7 +80,12 @@ impl Pass {
 
     /// Reports what came of the request; if that opened the breaker, returns what the request
     /// is to be answered.
+    ///
+    /// A caller who breaks off its own body says nothing about the backend: the pass is dropped.
     pub(crate) fn saw(mut self, outcome: &Outcome, now: Moment) -> Option<TrippingAnswer> {
+        if outcome.end == End::Failed(Failure::RequestBody) {
+            return None;
+        }
         let breaker = self.breaker.take()?;
         let health = if outcome.meets(&breaker.config.on) {
             let asked = outcome.retry_after;

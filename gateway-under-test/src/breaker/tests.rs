@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Recovery;
-use crate::outcome::End;
 
 /// The lab's: 3 times 429 in 5 minutes open it for 1 minute.
 // Source: Azure-Samples/AI-Gateway, labs/backend-circuit-breaking (read 2026-07).
@@ -119,7 +118,7 @@ fn what_is_not_listed_is_no_failure() {
     for status in [200, 400, 404, 500, 503] {
         assert_eq!(call(&breaker, &answered(status), at(0)), status);
     }
-    let reset = Outcome::without_waits(End::Failed(crate::forward::Failure::Reset));
+    let reset = Outcome::without_waits(End::Failed(Failure::Reset));
     assert_eq!(call(&breaker, &reset, at(0)), 500);
     assert_eq!(breaker.wait(at(0)), Duration::ZERO);
 }
@@ -198,6 +197,16 @@ fn a_probe_whose_caller_leaves_makes_room_for_the_next() {
     call(&breaker, &full(7), at(0));
     drop(breaker.admit(at(7)).unwrap());
     assert!(breaker.admit(at(7)).is_ok());
+}
+
+#[test]
+fn a_probe_whose_caller_breaks_off_its_body_proves_nothing() {
+    let breaker = breaker(&probing());
+    call(&breaker, &full(7), at(0));
+    let broken = Outcome::without_waits(End::Failed(Failure::RequestBody));
+    breaker.admit(at(7)).unwrap().saw(&broken, at(7));
+    let _probe = breaker.admit(at(7)).unwrap();
+    assert!(breaker.admit(at(7)).is_err());
 }
 
 #[test]

@@ -1,13 +1,11 @@
 //! The books: what is written of a request, and that none is missing.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use clock::Moment;
 use futures::future::join_all;
 use gateway_under_test::access_log::Entry;
 use http_body_util::BodyExt;
-use proptest::prelude::*;
 
 use crate::support::{Reply, Rig, chat, preset_config};
 
@@ -144,63 +142,4 @@ async fn the_file_has_every_entry_once_as_a_line_that_reads_back() {
     let mut lines: Vec<_> = text.lines().map(read).collect();
     lines.sort_by_key(|entry| entry.number);
     assert_eq!(lines, rig.log());
-}
-
-fn any_reply() -> impl Strategy<Value = Reply> {
-    prop_oneof![
-        Just(Reply::Status(200)),
-        Just(Reply::Status(503)),
-        Just(Reply::Full(&[])),
-        Just(Reply::Fails(ErrorKind::ConnectionReset)),
-        Just(Reply::Silent),
-        Just(Reply::Late(Duration::from_secs(2), 429)),
-        Just(Reply::Stream(Duration::from_secs(1), &["a", "b", "c"])),
-    ]
-}
-
-/// Starts a request per patience (in seconds), each answered by the reply of its number, and
-/// leaves whoever takes longer; returns the log and how many requests backends received.
-async fn play(replies: Vec<Reply>, patiences: Vec<u64>) -> (Vec<Entry>, usize) {
-    let config = preset_config("manage-spikes-with-payg/retry");
-    let rig = Rig::new(config, move |request| {
-        let number: usize = request.headers["x-request-id"]
-            .to_str()
-            .unwrap()
-            .parse()
-            .unwrap();
-        replies[number % replies.len()].clone()
-    });
-    let calls = patiences.into_iter().enumerate().map(|(number, patience)| {
-        let mut request = chat("/retry-with-payg/openai/x");
-        let id = number.to_string().parse().unwrap();
-        request.headers_mut().insert("x-request-id", id);
-        let leaving = Moment::ZERO + Duration::from_secs(patience);
-        let call = rig.call(request);
-        rig.clock.timeout_at(leaving, call)
-    });
-    join_all(calls.collect::<Vec<_>>()).await;
-    (rig.log(), rig.received().len())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn the_books_close_whatever_backends_reply_and_whenever_callers_leave(
-        replies in proptest::collection::vec(any_reply(), 1..5),
-        patiences in proptest::collection::vec(0..200u64, 0..20),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let sent = patiences.len() as u64;
-        let (log, received) = runtime.block_on(play(replies, patiences));
-        prop_assert!(log.iter().map(|entry| entry.number).eq(0..sent));
-        prop_assert!(log.iter().all(|entry| entry.ended >= Some(entry.arrived)));
-        let attempts: Vec<_> = log.iter().flat_map(|entry| &entry.attempts).collect();
-        prop_assert_eq!(attempts.len(), received);
-        prop_assert!(attempts.iter().all(|a| a.status.is_some() || a.error.is_some()));
-        prop_assert!(log.iter().all(|entry| entry.aborted_by_client || entry.status > 0));
-    }
 }

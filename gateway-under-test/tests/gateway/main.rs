@@ -8,6 +8,7 @@ mod affinity;
 mod auth;
 mod balance;
 mod bodies;
+mod books;
 mod failures;
 mod forwarding;
 mod hostile;

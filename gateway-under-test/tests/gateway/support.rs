@@ -135,6 +135,12 @@ impl Rig {
         }
     }
 
+    /// Sends `request` and reads the answer as far as it goes.
+    pub(crate) async fn read(&self, request: Request<Body>) {
+        let mut body = self.send(request).await.into_body();
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+
     /// Sends a chat to `path` with a valid key.
     pub(crate) async fn chat(&self, path: &str) -> Answer {
         self.call(chat(path)).await
