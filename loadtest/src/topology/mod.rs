@@ -22,7 +22,7 @@ mod socket_rig;
 mod virtual_rig;
 
 pub use self::gateway_plan::GatewayPlan;
-pub use self::profile::{Profile, ProfileError};
+pub use self::profile::{BackendProfile, Profile, ProfileError};
 pub use self::serve::ServerRuntime;
 pub use self::socket_rig::{Ports, RigError, SocketRig};
 pub use self::virtual_rig::{VirtualRig, Wrap};

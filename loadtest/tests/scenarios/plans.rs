@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clock::{Moment, Span, Speed};
 use loadtest::plan::{Api, Load, Operation, Plan, Prompt, Quantity, Ramp, Target};
+use loadtest::topology::{BackendProfile, Profile};
 
 use super::support::{STEADY, class, scenario};
 
@@ -454,4 +455,79 @@ fn what_is_set_is_set_in_every_variant() {
             plan.name
         );
     }
+}
+
+// Clients and actions beyond waiting for an answer.
+
+#[test]
+fn a_notebook_says_how_long_it_takes_or_takes_a_second_for_each_request() {
+    let notebook = |more: &str| {
+        let phases = format!(
+            "[phases]\nplay = [{{ name = \"lab\", iterations = 20, gap = \"100ms\", users = {{ user = 2 }}{more} }}]"
+        );
+        scenario(&phases).plan()
+    };
+    let plan = notebook("");
+    assert_eq!(
+        (plan.end(), plan.phases[0].load.exact(0)),
+        (at(22), Some(40))
+    );
+    assert_eq!(notebook(", run_for = \"60s\"").end(), at(60));
+}
+
+#[test]
+fn a_prober_sends_what_the_toolkit_sends_unless_it_says_otherwise() {
+    let prober = "[probers.outside]\noperation = \"completions\"\ndeployment = \"chat\"\n\
+        backends = [\"payg-2\", \"payg-1\"]\nnames = { payg-2 = \"payg-backend-2\" }\n";
+    let plan = scenario(&format!("{STEADY}{prober}")).plan();
+    let prober = &plan.probers[0];
+    let ids: Vec<_> = prober
+        .probes
+        .iter()
+        .map(|probe| probe.id.as_str())
+        .collect();
+    assert_eq!(ids, ["payg-backend-2", "payg-1"]);
+    let first = &prober.probes[0].class;
+    assert_eq!(first.target, Target::Simulator("payg-2".to_owned()));
+    assert_eq!(first.prompt, Prompt::Text("Once upon a time".to_owned()));
+    assert_eq!(first.timeout, Duration::from_secs(30));
+    // The simulator's own key for a probe, the subscription's for the report.
+    assert_eq!(first.credential.as_ref().unwrap().value, "own-key");
+    let report = &prober.report;
+    assert_eq!(report.path_and_query(), "/helpers/set-preferred-backends");
+    assert_eq!(
+        report.credential.as_ref().unwrap().value,
+        "subscription-key-one"
+    );
+}
+
+#[test]
+fn an_action_that_somebody_elses_gateway_cannot_play_is_refused() {
+    let mut file = scenario(&format!(
+        "{STEADY}[actions.leave]\ndrain = true\n[actions.stop.simulators.payg-1]\nstopped = true\n"
+    ));
+    let elsewhere = BackendProfile {
+        url: Some("http://127.0.0.1:8001".to_owned()),
+        listen: None,
+        key: None,
+    };
+    file.options.gateway = Some(Profile {
+        name: "theirs".to_owned(),
+        url: Some("http://127.0.0.1:4000".to_owned()),
+        backends: [("payg-1".to_owned(), elsewhere)].into(),
+        ..Profile::default()
+    });
+    insta::assert_snapshot!(file.errors(), @r"
+    error: the gateway theirs is not ours: no action changes it while it runs
+      --> [FOLDER]/turns.toml:31:1
+       |
+    31 | drain = true
+       | ^^^^^
+
+    error: the simulator `payg-1` runs elsewhere: it cannot be stopped from here
+      --> [FOLDER]/turns.toml:33:11
+       |
+    33 | stopped = true
+       |           ^^^^
+    ");
 }
