@@ -36,14 +36,24 @@ pub(crate) async fn patch(
         Ok(Json(patch)) => patch,
         Err(rejection) => return error(rejection.status(), &rejection.body_text(), &[]),
     };
+    if patch["stopped"] == true {
+        let message = "a simulator that is stopped by this API could not be started by it again";
+        let reason = ConfigError::new(["stopped"], message)
+            .with_help("stop the process, or let faults play \"refused\" with `until` or `flap`");
+        return unchanged(&[reason]);
+    }
     match shared.control().patch(&patch) {
         Ok(()) => config(State(shared)).await,
-        Err(reasons) => error(
-            StatusCode::BAD_REQUEST,
-            "the configuration was not changed",
-            &reasons,
-        ),
+        Err(reasons) => unchanged(&reasons),
     }
+}
+
+fn unchanged(reasons: &[ConfigError]) -> Response {
+    error(
+        StatusCode::BAD_REQUEST,
+        "the configuration was not changed",
+        reasons,
+    )
 }
 
 /// Where to begin.

@@ -3,7 +3,7 @@
 //! door → slashes → receive (opens the ledger's entry, reads the body) → auth → route → deployment →
 //! validate → fault → limit → generate → latency → stream.
 //!
-//! The admin API stands beside the operations: it is neither booked nor limited.
+//! The admin API and the issuer of tokens stand beside the operations: neither booked nor limited.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 
 use crate::routes::{chat_completions, completions, embeddings, fallback};
 use crate::simulator::Shared;
-use crate::{admin, auth, door, receive, slashes};
+use crate::{admin, auth, door, identity, receive, slashes};
 
 /// Assembles the service of one simulator.
 pub(crate) fn app(shared: &Arc<Shared>) -> Router {
@@ -53,6 +53,8 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
 
     let all = Router::new()
         .route("/", get(admin::health))
+        .route("/metadata/identity/oauth2/token", get(identity::token))
+        .with_state(Arc::clone(shared))
         .nest("/++", admin)
         .merge(operations);
     // Outside of all routing, because it changes what is routed.

@@ -1,7 +1,8 @@
 //! Who may ask.
 //!
 //! A key comes in `api-key` or, as plain OpenAI clients send it, as a Bearer token. Without
-//! configured keys any key that is not empty is accepted, which spares a test its secrets.
+//! configured keys any key that is not empty is accepted, which spares a test its secrets. A
+//! token that a simulator issued is judged by what it says, not by the keys.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use http::HeaderMap;
 
 use crate::admin;
 use crate::exchange::refuse;
+use crate::identity::{self, Verdict};
 use crate::ledger::bearer;
 use crate::openai::{Refusal, headers};
 use crate::receive::Received;
@@ -20,8 +22,14 @@ use crate::simulator::Shared;
 /// Lets requests to the operations pass that carry an accepted key or token.
 pub(crate) async fn operations(request: Request, next: Next) -> Response {
     let received = request.extensions().get::<Received>();
-    let accepted = received.map_or(&[][..], |received| &received.live.config.api_keys);
-    match authorize(request.headers(), accepted) {
+    let received = received.expect("the layer `receive` is outside of all operations");
+    let config = &received.live.config;
+    let policy = Policy {
+        keys: &config.api_keys,
+        requires_token: config.identity.required,
+        now: received.shared.clock.utc(received.arrived).as_second(),
+    };
+    match policy.authorize(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refuse(&request, &refusal),
     }
@@ -34,26 +42,51 @@ pub(crate) async fn admin(
     next: Next,
 ) -> Response {
     let live = shared.live();
-    let accepted = &live.config.api_keys;
-    if accepted.is_empty() || authorize(request.headers(), accepted).is_ok() {
+    let policy = Policy {
+        keys: &live.config.api_keys,
+        requires_token: false,
+        now: shared.clock.utc(shared.clock.now()).as_second(),
+    };
+    if policy.keys.is_empty() || policy.authorize(request.headers()).is_ok() {
         next.run(request).await
     } else {
         admin::unauthorized()
     }
 }
 
-/// Decides by the headers; a key goes before a token.
-fn authorize(headers: &HeaderMap, accepted: &[String]) -> Result<(), Refusal> {
-    let (given, refusal) = match (headers.get(headers::API_KEY), bearer(headers)) {
-        (Some(key), _) => (key.as_bytes(), Refusal::WrongKey),
-        (None, Some(token)) => (token, Refusal::WrongToken),
-        (None, None) => return Err(Refusal::NoCredential),
-    };
-    let is_accepted = match accepted {
-        [] => !given.is_empty(),
-        keys => keys.iter().any(|key| key.as_bytes() == given),
-    };
-    if is_accepted { Ok(()) } else { Err(refusal) }
+/// What is accepted.
+#[derive(Clone, Copy, Debug)]
+struct Policy<'a> {
+    /// Keys; without one any that is not empty is.
+    keys: &'a [String],
+    /// Whether keys are not.
+    requires_token: bool,
+    /// Seconds since 1970.
+    now: i64,
+}
+
+impl Policy<'_> {
+    /// Decides by the headers; a key goes before a token.
+    fn authorize(self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match (headers.get(headers::API_KEY), bearer(headers)) {
+            (Some(_), _) if self.requires_token => Err(Refusal::KeysDisabled),
+            (Some(key), _) if self.accepts(key.as_bytes()) => Ok(()),
+            (Some(_), _) => Err(Refusal::WrongKey),
+            (None, Some(token)) => match identity::verify(token, self.now) {
+                Verdict::Valid => Ok(()),
+                Verdict::Foreign if !self.requires_token && self.accepts(token) => Ok(()),
+                Verdict::Foreign | Verdict::Invalid => Err(Refusal::WrongToken),
+            },
+            (None, None) => Err(Refusal::NoCredential),
+        }
+    }
+
+    fn accepts(self, key: &[u8]) -> bool {
+        match self.keys {
+            [] => !key.is_empty(),
+            keys => keys.iter().any(|accepted| accepted.as_bytes() == key),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +98,15 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         pairs.collect()
+    }
+
+    fn authorize(headers: &HeaderMap, keys: &[String]) -> Result<(), Refusal> {
+        let policy = Policy {
+            keys,
+            requires_token: false,
+            now: 0,
+        };
+        policy.authorize(headers)
     }
 
     #[test]

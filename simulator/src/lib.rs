@@ -57,7 +57,8 @@
 //! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `fault`, `limit`,
 //! `generate`, `latency`, `stream`. A refused request never generates. [`config`] is what a
 //! simulator is told, `openai` is the wire format, [`tokens`] counts, `seed` keys everything
-//! that is drawn, `admin` reads and changes a running simulator under `/++/`.
+//! that is drawn, `admin` reads and changes a running simulator under `/++/`, `identity` issues
+//! tokens.
 //!
 //! # What is not simulated
 //!
@@ -76,6 +77,7 @@ mod door;
 mod exchange;
 mod fault;
 mod generate;
+mod identity;
 mod latency;
 mod ledger;
 mod limit;

@@ -16,8 +16,10 @@ pub(crate) enum Refusal {
     NoCredential,
     /// The key is not one of those configured.
     WrongKey,
-    /// The token is not one of the keys configured.
+    /// The token is not one of the keys configured, has expired, or is for another service.
     WrongToken,
+    /// A key was sent where only tokens are accepted.
+    KeysDisabled,
     /// There is nothing at this path, or `api-version` is missing.
     NotFound,
     /// The path takes other methods.
@@ -75,6 +77,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NoCredential | Self::WrongKey | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::KeysDisabled => StatusCode::FORBIDDEN,
             Self::NotFound | Self::UnknownDeployment(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -90,7 +93,7 @@ impl Refusal {
     /// The word for it in ledgers.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
-            Self::NoCredential | Self::WrongKey | Self::WrongToken => "auth",
+            Self::NoCredential | Self::WrongKey | Self::WrongToken | Self::KeysDisabled => "auth",
             Self::NotFound => "route",
             Self::WrongMethod => "method",
             Self::UnknownDeployment(_) => "unknown-deployment",
@@ -151,6 +154,7 @@ impl Refusal {
         match self {
             Self::NoCredential | Self::WrongToken => NO_CREDENTIAL.to_owned(),
             Self::WrongKey => WRONG_KEY.to_owned(),
+            Self::KeysDisabled => KEYS_DISABLED.to_owned(),
             Self::UnknownDeployment(_) => UNKNOWN_DEPLOYMENT.to_owned(),
             Self::WrongMethod => coded("405", "Method Not Allowed"),
             Self::WrongOperation(operation, deployment) => coded(
@@ -180,7 +184,7 @@ impl Refusal {
                 "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
                 None,
             ),
-            Self::WrongKey | Self::WrongToken => invalid(
+            Self::WrongKey | Self::WrongToken | Self::KeysDisabled => invalid(
                 "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
                 Some("invalid_api_key"),
             ),
@@ -218,6 +222,9 @@ impl Refusal {
 }
 
 const WRONG_KEY: &str = r#"{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}}"#;
+
+// Source: azure-search-openai-demo#1617; the space is on the wire.
+const KEYS_DISABLED: &str = r#"{"error":{"code":"AuthenticationTypeDisabled","message": "Key based authentication is disabled for this resource."}}"#;
 
 const NO_CREDENTIAL: &str = r#"{ "statusCode": 401, "message": "Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired." }"#;
 

@@ -162,3 +162,14 @@ async fn wrong_admin_requests_get_json_errors() {
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
     assert!(answer.json()["error"]["message"].is_string());
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_stops_the_simulator_that_could_not_start_it_again() {
+    let rig = unlimited();
+    let request = Request::patch("/++/config").header("content-type", "application/json");
+    let request = request.body(Body::from(r#"{ "stopped": true }"#)).unwrap();
+    let answer = rig.send(request).await;
+    insta::assert_snapshot!(answer.text(), @r#"
+    {"error":{"code":"400","message":"the configuration was not changed","reasons":[{"path":"stopped","message":"a simulator that is stopped by this API could not be started by it again","help":"stop the process, or let faults play \"refused\" with `until` or `flap`"}]}}
+    "#);
+}

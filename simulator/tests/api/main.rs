@@ -11,6 +11,7 @@ mod completions;
 mod embeddings;
 mod errors;
 mod faults;
+mod identity;
 mod latency;
 mod ledger;
 mod rate_limit;
