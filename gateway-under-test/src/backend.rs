@@ -134,6 +134,11 @@ impl Backend {
         breaker.map_or(Duration::ZERO, |breaker| breaker.wait(now))
     }
 
+    /// The state of its breaker, if it has one: `closed`, `open` or `half-open`.
+    pub(crate) fn breaker_state(&self, now: Moment) -> Option<&'static str> {
+        self.breaker.as_ref().map(|breaker| breaker.name(now))
+    }
+
     /// Leave to send it one request.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
     retries: Family<ApiLabel, Counter>,
+    trips: Family<BackendLabel, Counter>,
+    breakers: Family<BreakerLabels, Gauge>,
     in_flight: Gauge,
     request_times: Family<ApiLabel, Histogram>,
     attempt_times: Family<BackendLabel, Histogram>,
@@ -74,6 +76,12 @@ struct BackendLabel {
     backend: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct BreakerLabels {
+    backend: String,
+    state: &'static str,
+}
+
 impl Metrics {
     pub(crate) fn new() -> Self {
         let times = || Histogram::new(BUCKETS_S);
@@ -82,6 +90,8 @@ impl Metrics {
             requests: Family::default(),
             attempts: Family::default(),
             retries: Family::default(),
+            trips: Family::default(),
+            breakers: Family::default(),
             in_flight: Gauge::default(),
             request_times: Family::new_with_constructor(times),
             attempt_times: Family::new_with_constructor(times),
@@ -106,6 +116,16 @@ impl Metrics {
             "retries",
             "Attempts after the first of a request",
             self.retries.clone(),
+        );
+        registry.register(
+            "breaker_trips",
+            "Answers or failures that opened a breaker",
+            self.trips.clone(),
+        );
+        registry.register(
+            "breaker_state",
+            "1 for the state that the breaker is in, 0 for the others",
+            self.breakers.clone(),
         );
         registry.register(
             "requests_in_flight",
@@ -161,12 +181,30 @@ impl Metrics {
         self.attempts
             .get_or_create(&AttemptLabels { backend, status })
             .inc();
+        if attempt.tripped {
+            self.trips.get_or_create(&label).inc();
+        }
         let times = self.attempt_times.get_or_create(&label);
         times.observe(seconds(attempt.started, attempt.ended));
     }
 
-    /// All metrics as text, `in_flight` requests being under way.
-    pub(crate) fn text(&self, in_flight: u64) -> Result<String, fmt::Error> {
+    /// All metrics as text: `in_flight` requests are under way, and `breakers` are in these
+    /// states, by backend.
+    pub(crate) fn text<'b>(
+        &self,
+        in_flight: u64,
+        breakers: impl Iterator<Item = (&'b str, &'static str)>,
+    ) -> Result<String, fmt::Error> {
+        // A backend that a reload took away has no state any more.
+        self.breakers.clear();
+        for (backend, found) in breakers {
+            for state in ["closed", "open", "half-open"] {
+                let backend = backend.to_owned();
+                let labels = BreakerLabels { backend, state };
+                let is_in = i64::from(found == state);
+                self.breakers.get_or_create(&labels).set(is_in);
+            }
+        }
         self.in_flight
             .set(i64::try_from(in_flight).unwrap_or(i64::MAX));
         let mut text = String::new();

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clock::Moment;
+
 use crate::auth::Subscriptions;
 use crate::backend::Backend;
 use crate::balance::{Balancer, Preferences};
@@ -101,6 +103,12 @@ impl RoutingTable {
             probers,
             apis,
         })
+    }
+
+    /// The state of each breaker at `now`, by backend.
+    pub(crate) fn breakers(&self, now: Moment) -> impl Iterator<Item = (&str, &'static str)> {
+        let backends = self.backends.by_name.values();
+        backends.filter_map(move |b| Some((b.name.as_str(), b.breaker_state(now)?)))
     }
 
     /// The orders by which backends are preferred.

@@ -82,6 +82,11 @@ impl OpenEntry {
         self.is_traced = true;
     }
 
+    /// Whether it keeps a trace.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.is_traced
+    }
+
     /// The id of its trace, if it keeps one.
     pub(crate) fn trace_id(&self) -> Option<HeaderValue> {
         self.is_traced.then(|| self.number.into())
@@ -141,21 +146,12 @@ impl OpenEntry {
         has_tripped: bool,
         now: Moment,
     ) {
-        let mut entry = self.entry();
-        let Some(attempt) = entry.attempts.last_mut() else {
-            return;
-        };
-        attempt.ended = now;
-        attempt.tripped = has_tripped;
-        attempt.status = outcome.ok().map(|status| status.as_u16());
-        attempt.error = outcome.err().map(|failure| failure.to_string());
-        let (backend, status) = (attempt.backend.clone(), attempt.status);
-        let decision = attempt.error.clone();
-        drop(entry);
-        self.decided(|| Decision {
-            status,
-            ..Decision::backend("forward", decision.unwrap_or("answered".to_owned())).on(&backend)
-        });
+        if let Some(attempt) = self.entry().attempts.last_mut() {
+            attempt.ended = now;
+            attempt.tripped = has_tripped;
+            attempt.status = outcome.ok().map(|status| status.as_u16());
+            attempt.error = outcome.err().map(|failure| failure.to_string());
+        }
     }
 
     /// Notes that `backend` has the last word.

@@ -101,7 +101,8 @@ impl ByRetryAfter {
         self.marks.clone()
     }
 
-    fn waits(&self, backends: &[Arc<Backend>], now: Moment) -> Vec<Duration> {
+    /// For how long each of `backends` is to be left alone.
+    pub(super) fn waits(&self, backends: &[Arc<Backend>], now: Moment) -> Vec<Duration> {
         let marks = self.marks.lock();
         let wait = |backend: &Arc<Backend>| {
             let marked = marks.until.get(&backend.place);

@@ -294,6 +294,15 @@ impl Balancer {
         Ok((turn, Scarcity::BreakerOpen))
     }
 
+    /// All who might be chosen at `now`, each with the time for which it is to be left alone.
+    pub(crate) fn candidates(&self, now: Moment) -> Vec<(Arc<Backend>, Duration)> {
+        let waits = match &self.policy {
+            Policy::ByRetryAfter(policy) => policy.waits(&self.backends, now),
+            _ => self.waits(now), // The others leave it to the breakers.
+        };
+        self.backends.iter().cloned().zip(waits).collect()
+    }
+
     /// Takes note of what came of an attempt on `backend`.
     pub(crate) fn saw(&self, backend: &Backend, outcome: &Outcome, now: Moment) {
         if let Policy::ByRetryAfter(policy) = &self.policy {

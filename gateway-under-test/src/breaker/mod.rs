@@ -52,6 +52,11 @@ impl Breaker {
         self.state().wait(now)
     }
 
+    /// The name of its state, see [`State::name`].
+    pub(crate) fn name(&self, now: Moment) -> &'static str {
+        self.state().name(now)
+    }
+
     /// Admits a request at `now`.
     ///
     /// # Errors

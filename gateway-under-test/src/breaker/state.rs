@@ -78,6 +78,15 @@ impl State {
         }
     }
 
+    /// `closed`: it admits everybody; `open`: nobody; `half-open`: one, on whom the others wait.
+    pub(super) fn name(&self, now: Moment) -> &'static str {
+        match (self.until, self.recovery) {
+            (Some(until), _) if now < until => "open",
+            (Some(_), Recovery::Probe) => "half-open",
+            (Some(_), Recovery::Reset) | (None, _) => "closed",
+        }
+    }
+
     /// Admits a request.
     ///
     /// # Errors

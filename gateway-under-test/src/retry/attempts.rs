@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use tracing::{debug, warn};
 
-use super::Target;
+use super::{Target, trace};
 use crate::access_log::OpenEntry;
 use crate::backend::Backend;
 use crate::balance::{Ask, Choice, Nobody, Wanted};
@@ -54,7 +54,12 @@ pub(crate) async fn attempt(
     }
     loop {
         let tried = series.once().await;
-        let Some(due) = series.due(&tried, clock.now()) else {
+        let now = clock.now();
+        let due = series.due(&tried, now);
+        if api.retry.is_some() {
+            trace::retry(entry, due.map(|due| due.since(now)));
+        }
+        let Some(due) = due else {
             return tried.into_answer(api, draws);
         };
         debug!(end = ?tried.outcome.end, %due, "attempt is retried");
@@ -105,7 +110,7 @@ impl Series<'_> {
             backend,
             pass,
             turn,
-        } = match self.choose(clock.now()) {
+        } = match self.choose_aloud(clock.now()) {
             Ok(choice) => choice,
             Err(nobody) => {
                 self.bind(None);
@@ -115,7 +120,10 @@ impl Series<'_> {
         self.entry.chosen(turn);
         let credential = match backend.credential(upstream, clock).await {
             Ok(credential) => credential,
-            Err(error) => return Tried::unidentified(&backend, &error),
+            Err(error) => {
+                trace::no_token(self.entry, &backend, &error);
+                return Tried::unidentified(&backend, &error);
+            }
         };
         let started = clock.now();
         let deadline = started + self.api.forward_timeout;
@@ -129,6 +137,7 @@ impl Series<'_> {
         self.api.balancer.saw(&backend, &outcome, ended);
         let status = answer.as_ref().map(Response::status).map_err(|&f| f);
         self.entry.attempt_ended(status, tripped.is_some(), ended);
+        trace::outcome(self.entry, &backend, &outcome, tripped.is_some(), ended);
         if let Err(failure) = status {
             warn!(backend = backend.name, %failure, "backend gave no answer");
         }
@@ -141,6 +150,21 @@ impl Series<'_> {
             return Tried::masked();
         }
         Tried { outcome, answer }
+    }
+
+    /// Chooses, and tells a trace among whom.
+    fn choose_aloud(&self, now: Moment) -> Result<Choice, Nobody> {
+        if !self.entry.is_traced() {
+            return self.choose(now);
+        }
+        // Looked at before: to be chosen may change how somebody stands.
+        let candidates = match &self.bound_to {
+            Some(backend) => vec![(backend.clone(), backend.wait(now))],
+            None => self.api.balancer.candidates(now),
+        };
+        let choice = self.choose(now);
+        trace::choice(self.entry, &candidates, &choice, now);
+        choice
     }
 
     fn choose(&self, now: Moment) -> Result<Choice, Nobody> {

@@ -7,6 +7,7 @@
 mod attempts;
 mod budget;
 mod interval;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;

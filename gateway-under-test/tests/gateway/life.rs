@@ -132,6 +132,7 @@ async fn whoever_asks_is_told_policy_by_policy_what_was_decided() {
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
     {"at":0,"section":"inbound","policy":"route","decision":"api `forward`"}
     {"at":0,"section":"inbound","policy":"auth","decision":"subscription `one`"}
+    {"at":0,"section":"backend","policy":"balance","decision":"chosen","backend":"payg-1"}
     {"at":0,"section":"backend","policy":"forward","decision":"answered","backend":"payg-1","status":200}
     "#);
 }
@@ -160,4 +161,96 @@ async fn nobody_asked_nobody_is_told() {
     }
     let line = serde_json::to_string(&rig.log()[0]).unwrap();
     assert!(!line.contains("trace\":["), "{line}");
+}
+
+fn breaking() -> Rig {
+    let mut config = preset_config("manage-spikes-with-payg/breaker");
+    let breaker = &mut config.backends.get_mut("ptu-1").unwrap().breaker;
+    breaker.as_mut().unwrap().count = 1;
+    Rig::new(config, |request| match request.backend.as_str() {
+        "ptu-1" => Reply::Full(&[("retry-after", "7")]),
+        _ => Reply::Status(200),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn breakers_are_counted_and_their_states_told() {
+    let rig = breaking();
+    let breakers = async || {
+        let text = get(&rig, "/metrics").await.text().to_owned();
+        let of_breakers = text
+            .lines()
+            .filter(|line| line.starts_with("gateway_breaker"));
+        let mut lines: Vec<_> = of_breakers.map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    };
+    rig.chat("/retry-with-payg-v2/openai/x").await;
+    insta::assert_snapshot!(breakers().await, @r#"
+    gateway_breaker_state{backend="ptu-1",state="closed"} 0
+    gateway_breaker_state{backend="ptu-1",state="half-open"} 0
+    gateway_breaker_state{backend="ptu-1",state="open"} 1
+    gateway_breaker_trips_total{backend="ptu-1"} 1
+    "#);
+    rig.clock
+        .sleep_until(Moment::ZERO + Duration::from_mins(1))
+        .await;
+    assert!(breakers().await.contains("state=\"closed\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_says_why_somebody_was_left_alone() {
+    let rig = breaking();
+    let traced = || {
+        let mut request = chat("/retry-with-payg-v2/openai/x");
+        let wish = "1".parse().unwrap();
+        request.headers_mut().insert("x-gw-trace", wish);
+        rig.call(request)
+    };
+    traced().await;
+    rig.clock
+        .sleep_until(Moment::ZERO + Duration::from_secs(20))
+        .await;
+    traced().await;
+    let lines = rig.log().into_iter().flat_map(|entry| entry.trace);
+    let lines = lines.filter(|decision| decision.section == "backend");
+    let lines = lines.map(|decision| serde_json::to_string(&decision).unwrap());
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    {"at":0,"section":"backend","policy":"balance","decision":"chosen","backend":"ptu-1","breaker_state":"closed"}
+    {"at":0,"section":"backend","policy":"balance","decision":"not its turn","backend":"payg-1"}
+    {"at":0,"section":"backend","policy":"forward","decision":"answered","backend":"ptu-1","status":429,"retry_after_ms":7000}
+    {"at":0,"section":"backend","policy":"breaker","decision":"opened","backend":"ptu-1","retry_after_ms":60000,"breaker_state":"open"}
+    {"at":20000000,"section":"backend","policy":"balance","decision":"left alone","backend":"ptu-1","retry_after_ms":40000,"breaker_state":"open"}
+    {"at":20000000,"section":"backend","policy":"balance","decision":"chosen","backend":"payg-1"}
+    {"at":20000000,"section":"backend","policy":"forward","decision":"answered","backend":"payg-1","status":200}
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_tells_the_waits_between_attempts() {
+    let config = preset_config("manage-spikes-with-payg/retry");
+    let rig = Rig::new(config, |request| match request.backend.as_str() {
+        "ptu-1" => Reply::Full(&[("retry-after", "7")]),
+        _ => Reply::Fails(std::io::ErrorKind::ConnectionRefused),
+    });
+    let mut request = chat("/retry-with-payg/openai/x");
+    request
+        .headers_mut()
+        .insert("x-gw-trace", "1".parse().unwrap());
+    rig.call(request).await;
+    let trace = rig.log().remove(0).trace;
+    let lines = trace
+        .iter()
+        .map(|decision| serde_json::to_string(decision).unwrap());
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    {"at":0,"section":"inbound","policy":"route","decision":"api `retry-with-payg`"}
+    {"at":0,"section":"inbound","policy":"auth","decision":"subscription `one`"}
+    {"at":0,"section":"backend","policy":"balance","decision":"chosen","backend":"ptu-1"}
+    {"at":0,"section":"backend","policy":"forward","decision":"answered","backend":"ptu-1","status":429,"retry_after_ms":7000}
+    {"at":0,"section":"backend","policy":"retry","decision":"another attempt","retry_after_ms":1000}
+    {"at":1000000,"section":"backend","policy":"balance","decision":"chosen","backend":"payg-1"}
+    {"at":1000000,"section":"backend","policy":"forward","decision":"refused","backend":"payg-1"}
+    {"at":1000000,"section":"backend","policy":"retry","decision":"no further attempt"}
+    {"at":1000000,"section":"outbound","policy":"refuse","decision":"upstream-error","status":500}
+    "#);
 }
