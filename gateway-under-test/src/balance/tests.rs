@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::thread;
 
 use http::StatusCode;

@@ -116,14 +116,8 @@ fn validate(name: &str, config: &BreakerConfig, errors: &mut Vec<ConfigError>) {
         let error = ConfigError::new(&["backends", name, "breaker", key], message);
         errors.push(error);
     };
-    if config.on.is_empty() {
-        wrong("on", "expected at least one kind of failure, such as `429`");
-    }
-    if config.on.contains(&Condition::Exhausted) {
-        wrong(
-            "on",
-            "expected failures of the backend, found `exhausted`, the gateway's own",
-        );
+    if let Some(message) = Condition::mistake_in(&config.on) {
+        wrong("on", message);
     }
     if config.count == 0 {
         wrong("count", "expected at least 1 failure, found `0`");

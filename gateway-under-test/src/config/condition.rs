@@ -46,6 +46,15 @@ impl Condition {
         }
     }
 
+    /// What is wrong with `on` as a list of failures of a backend.
+    pub(crate) fn mistake_in(on: &[Self]) -> Option<&'static str> {
+        if on.is_empty() {
+            return Some("expected at least one kind of failure, such as `429`");
+        }
+        on.contains(&Self::Exhausted)
+            .then_some("expected failures of the backend, found `exhausted`, the gateway's own")
+    }
+
     /// The statuses `first` to `last`, if all of them are errors.
     fn statuses(first: u16, last: u16) -> Option<Self> {
         (400 <= first && first <= last && last <= 599).then_some(Self::Statuses { first, last })
