@@ -1,4 +1,4 @@
-//! `explain`: from which records a gate of a past run was computed.
+//! `explain`: from which records a gate of a past run was computed, or what became of a request.
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,10 @@ use crate::run::output;
 pub(super) struct Arguments {
     /// A run's `report.json`, or its folder
     report: PathBuf,
-    /// Id of the gate, as in the scenario file
-    gate: String,
+    /// Id of a gate, as in the scenario file, or a request by its number or `x-request-id`;
+    /// without it every gate is judged again
+    #[arg(value_name = "GATE|REQUEST")]
+    what: Option<String>,
 }
 
 pub(super) fn execute(arguments: &Arguments) -> u8 {
@@ -25,8 +27,11 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
         arguments.report.parent().unwrap_or(Path::new("."))
     };
     let explained = output::read_evidence(folder).and_then(|(facts, context, evidence)| {
-        let text = judge::explain(&facts, &evidence, context, &arguments.gate);
-        text.with_context(|| format!("that run has no gate `{}`", arguments.gate))
+        let Some(what) = &arguments.what else {
+            return Ok(judge::overview(&facts, &evidence, context));
+        };
+        let text = judge::explain(&facts, &evidence, context, what);
+        text.with_context(|| format!("that run has no gate and no request `{what}`"))
     });
     match explained {
         Ok(text) => {

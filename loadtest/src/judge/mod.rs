@@ -3,7 +3,8 @@
 //! [`judge`] matches the records of clients, gateway and simulators ([`join`]), decides whether
 //! the rig itself can be believed, closes the books, and evaluates every gate. It reads no clock
 //! and draws nothing, so the verdict on a saved run is computed again, equal to the letter, from
-//! its files; [`explain`] does so for one gate and shows the records behind each number.
+//! its files; [`explain`] does so for one gate and shows the records behind each number, or
+//! tells what became of one request.
 //!
 //! What it knows of the plan is [`Facts`], small enough to be part of a report.
 
@@ -23,6 +24,7 @@ mod pattern;
 mod rig;
 mod sequence;
 mod sources;
+mod story;
 #[cfg(test)]
 mod support;
 mod term;
@@ -118,14 +120,34 @@ fn is_nothing_judged(
     !books.iter().any(is_judged)
 }
 
-/// From which records the gate `id` was computed, as text; none if there is no such gate.
+/// From which records the gate called `what` was computed, as text; else what became of the
+/// request of that number or `x-request-id`; none if there is neither.
 pub fn explain(
     facts: &Facts,
     evidence: &Evidence,
     context: JudgeContext,
-    id: &str,
+    what: &str,
 ) -> Option<String> {
+    let case = Case::new(facts, evidence, context);
     let mut gates = facts.gates.iter().chain(&facts.must_observe);
-    let gate = gates.find(|gate| gate.id == id)?;
-    Some(Case::new(facts, evidence, context).explain(gate))
+    match gates.find(|gate| gate.id == what) {
+        Some(gate) => Some(case.explain(gate)),
+        None => case.story(what),
+    }
+}
+
+/// Every gate, judged again: a line each.
+pub fn overview(facts: &Facts, evidence: &Evidence, context: JudgeContext) -> String {
+    let verdict = judge_facts(facts, evidence, context);
+    let results = [&verdict.gates, &verdict.must_observe, &verdict.books];
+    let lines = results.into_iter().flatten().map(|result| {
+        let found = match &result.state {
+            State::Passed => "passed",
+            State::Failed => "FAILED",
+            State::NotJudged(reason) => return format!("not judged  {}: {reason}", result.id),
+            State::Off(reason) => return format!("off  {}: {reason}", result.id),
+        };
+        format!("{found}  {}: {}", result.id, result.observed)
+    });
+    lines.map(|line| line + "\n").collect()
 }

@@ -144,6 +144,12 @@ pub struct Counts {
     pub gateway_entries: Option<u64>,
     /// Attempts at backends that those entries list.
     pub gateway_attempts: Option<u64>,
+    /// Of the attempts at backends, those that failed on the way and arrived nowhere.
+    #[serde(default)]
+    pub lost_attempts: u64,
+    /// Attempts of the clients that went straight to a simulator, past the gateway.
+    #[serde(default)]
+    pub direct: u64,
     /// Entries of all simulators' ledgers.
     pub ledger_entries: Option<u64>,
 }
@@ -161,6 +167,12 @@ pub struct BackendTraffic {
     pub attempts: u64,
     /// Those requests by the status it answered.
     pub attempt_statuses: BTreeMap<u16, u64>,
+    /// Those that followed an earlier attempt of their request.
+    #[serde(default)]
+    pub retries: u64,
+    /// How often its breaker opened, as the gateway's access log says.
+    #[serde(default)]
+    pub trips: u64,
 }
 
 /// The traffic of one client class in one phase.
@@ -187,6 +199,9 @@ pub struct Traffic {
     pub throttled: u64,
     /// Requests without a complete answer.
     pub transport_errors: u64,
+    /// Requests whose client hung up.
+    #[serde(default)]
+    pub aborted: u64,
     /// From the planned start to the end of the answer, of requests answered 2xx.
     pub latency: Option<Percentiles>,
     /// From the planned start to the first token, of streams.

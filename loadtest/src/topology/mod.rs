@@ -27,7 +27,9 @@ pub use self::serve::ServerRuntime;
 pub use self::socket_rig::{Ports, RigError, SocketRig};
 pub use self::virtual_rig::{VirtualRig, Wrap};
 
-pub use gateway_under_test::access_log::{Attempt as AccessAttempt, Entry as AccessEntry};
+pub use gateway_under_test::access_log::{
+    Attempt as AccessAttempt, Decision as AccessDecision, Entry as AccessEntry,
+};
 pub use gateway_under_test::{GatewayConfig, preset};
 pub use simulator::SimulatorConfig;
 pub use simulator::config::{ConfigError, DeploymentSection, Limiter, SimulatorSection};

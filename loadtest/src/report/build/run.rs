@@ -8,7 +8,7 @@ use crate::evidence::Evidence;
 use crate::judge::join::{Joined, JoinedRequest};
 use crate::observation::{Observation, Outcome};
 use crate::plan::{Load, Plan, Target};
-use crate::topology::LedgerEntry;
+use crate::topology::{AccessEntry, LedgerEntry};
 
 /// What there is to count.
 #[derive(Clone, Copy)]
@@ -89,6 +89,20 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The entries of `request` in the gateway's access log.
+    pub(super) fn logged(
+        self,
+        request: &'a JoinedRequest,
+    ) -> impl Iterator<Item = &'a AccessEntry> + Clone {
+        let log = self.evidence.gateway.given().map_or(&[][..], Vec::as_slice);
+        request.gateway.iter().filter_map(move |at| log.get(*at))
+    }
+
+    fn is_direct(self, seen: &Observation) -> bool {
+        let target = self.plan.class(&seen.class).map(|class| &class.target);
+        seen.direct.is_some() || matches!(target, Some(Target::Simulator(_)))
+    }
+
     fn has_every_ledger(self) -> bool {
         let mut ledgers = self.evidence.ledgers.values();
         ledgers.all(|ledger| ledger.given().is_some())
@@ -98,18 +112,22 @@ impl<'a> Run<'a> {
         let Joined {
             requests, summary, ..
         } = self.joined;
-        let logged = requests.iter().flat_map(|request| &request.gateway);
+        let logged = requests.iter().flat_map(|request| self.logged(request));
         let booked: usize = requests.iter().map(|request| request.attempts.len()).sum();
         let log = self.evidence.gateway.given();
-        let tried = log.map(|log| {
-            let entries = logged.clone().filter_map(|at| log.get(*at));
-            entries.map(|entry| entry.attempts.len() as u64).sum()
-        });
+        let tried = || logged.clone().flat_map(|entry| &entry.attempts);
+        let unanswered = tried().filter(|attempt| attempt.status.is_none()).count();
+        let direct = self.evidence.observations.iter();
+        let direct = direct.filter(|seen| self.is_direct(seen)).count();
+        // An attempt without an answer may be booked or not; at most so many are not.
+        let lost = (tried().count() + direct).saturating_sub(booked);
         Counts {
             requests: requests.len() as u64,
             client_attempts: self.evidence.observations.len() as u64,
-            gateway_entries: log.map(|_| logged.count() as u64 + summary.unjoined_gateway),
-            gateway_attempts: tried,
+            gateway_entries: log.map(|_| logged.clone().count() as u64 + summary.unjoined_gateway),
+            gateway_attempts: log.map(|_| tried().count() as u64),
+            lost_attempts: lost.min(unanswered) as u64,
+            direct: direct as u64,
             ledger_entries: self
                 .has_every_ledger()
                 .then_some(booked as u64 + summary.unjoined_ledger),

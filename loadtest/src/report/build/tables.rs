@@ -18,7 +18,15 @@ use crate::plan::{Class, Load, Phase, Plan, Target};
 pub(super) struct Tables {
     tallies: BTreeMap<Cell, Traffic>,
     measured: Recorder,
-    booked: BTreeMap<(usize, String), BTreeMap<u16, u64>>,
+    booked: BTreeMap<(usize, String), Booked>,
+}
+
+/// What was booked of one backend in one phase.
+#[derive(Clone, Default)]
+struct Booked {
+    statuses: BTreeMap<u16, u64>,
+    retries: u64,
+    trips: u64,
 }
 
 impl Tables {
@@ -27,16 +35,25 @@ impl Tables {
         for answer in run.answers() {
             tables.tally(&answer);
             tables.measure(&answer);
-            for (simulator, entry) in run.entries(answer.request) {
-                let key = (answer.phase, simulator.to_owned());
-                let statuses = tables.booked.entry(key).or_default();
-                *statuses.entry(entry.status).or_default() += 1;
+            for (ordinal, (simulator, entry)) in run.entries(answer.request).enumerate() {
+                let booked = tables.booked_of(answer.phase, simulator);
+                *booked.statuses.entry(entry.status).or_default() += 1;
+                booked.retries += u64::from(ordinal > 0);
+            }
+            let logged = run.logged(answer.request);
+            for attempt in logged.flat_map(|entry| &entry.attempts) {
+                tables.booked_of(answer.phase, &attempt.backend).trips +=
+                    u64::from(attempt.tripped);
             }
         }
         for gaps in &run.evidence.gaps {
             tables.measure_gaps(*run, gaps);
         }
         tables
+    }
+
+    fn booked_of(&mut self, phase: usize, backend: &str) -> &mut Booked {
+        self.booked.entry((phase, backend.to_owned())).or_default()
     }
 
     fn tally(&mut self, answer: &Answered<'_>) {
@@ -46,6 +63,7 @@ impl Tables {
             Outcome::Status(status) => *tally.statuses.entry(status).or_default() += 1,
             Outcome::TransportError(_) => tally.transport_errors += 1,
         }
+        tally.aborted += u64::from(answer.last.aborted);
         tally.prompt_tokens += answer.last.prompt_tokens.unwrap_or(0);
         tally.completion_tokens += answer.last.completion_tokens.unwrap_or(0);
     }
@@ -109,7 +127,8 @@ impl Tables {
         for (at, phase) in run.plan.phases.iter().enumerate() {
             for name in &names {
                 let row = self.backend((at, phase), name);
-                rows.extend((row.traffic.requests + row.attempts > 0).then_some(row));
+                let is_idle = row.traffic.requests + row.attempts + row.trips == 0;
+                rows.extend((!is_idle).then_some(row));
             }
         }
         rows
@@ -117,13 +136,15 @@ impl Tables {
 
     fn backend(&self, phase: (usize, &Phase), name: &str) -> BackendTraffic {
         let booked = self.booked.get(&(phase.0, name.to_owned()));
-        let attempt_statuses = booked.cloned().unwrap_or_default();
+        let booked = booked.cloned().unwrap_or_default();
         BackendTraffic {
             phase: phase.1.name.to_string(),
             backend: name.to_owned(),
             traffic: self.traffic(phase, |cell| cell.backend == name),
-            attempts: attempt_statuses.values().sum(),
-            attempt_statuses,
+            attempts: booked.statuses.values().sum(),
+            attempt_statuses: booked.statuses,
+            retries: booked.retries,
+            trips: booked.trips,
         }
     }
 
@@ -182,6 +203,7 @@ impl Tables {
 fn add(sum: &mut Traffic, tally: &Traffic) {
     sum.requests += tally.requests;
     sum.transport_errors += tally.transport_errors;
+    sum.aborted += tally.aborted;
     sum.prompt_tokens += tally.prompt_tokens;
     sum.completion_tokens += tally.completion_tokens;
     for (status, count) in &tally.statuses {

@@ -192,7 +192,8 @@ fn books(report: &Report) -> (&'static str, Vec<String>) {
 /// `3 812 requests = 3 812 log entries` and `4 110 attempts = 4 110 ledger entries`.
 ///
 /// Requests meet the gateway's log, its attempts meet the ledgers; where it never retried, all
-/// three are one number and one equation. Numbers that differ stand around a `≠`.
+/// three are one number and one equation. Requests past the gateway and attempts that arrived
+/// nowhere stand beside them. Numbers that differ stand around a `≠`.
 fn equations(counts: &Counts) -> Vec<String> {
     let noun = if counts.client_attempts == counts.requests {
         "request"
@@ -202,19 +203,37 @@ fn equations(counts: &Counts) -> Vec<String> {
     let mut first = number::counted(counts.client_attempts, noun);
     let mut left = counts.client_attempts;
     if let Some(logged) = counts.gateway_entries {
-        first.push_str(&equals(left, logged, "log"));
+        first.push_str(&equals(left.saturating_sub(counts.direct), logged, "log"));
+        first.push_str(&also("+", counts.direct, "direct"));
         left = logged;
     }
     let Some(booked) = counts.ledger_entries else {
         return vec![first];
     };
-    match counts.gateway_attempts.filter(|tried| *tried != left) {
+    let Counts {
+        direct,
+        lost_attempts,
+        ..
+    } = *counts;
+    let is_other = |tried: &u64| *tried != left || direct + lost_attempts > 0;
+    match counts.gateway_attempts.filter(is_other) {
         Some(tried) => {
-            let attempts = number::counted(tried, "attempt");
-            vec![first, attempts + &equals(tried, booked, "ledger")]
+            let mut attempts = number::counted(tried, "attempt");
+            attempts.push_str(&also("+", direct, "direct"));
+            attempts.push_str(&also("-", lost_attempts, "that arrived nowhere"));
+            let arrived = (tried + direct).saturating_sub(lost_attempts);
+            vec![first, attempts + &equals(arrived, booked, "ledger")]
         }
         None => vec![first + &equals(left, booked, "ledger")],
     }
+}
+
+/// ` + 20 direct`; empty for none.
+fn also(sign: &str, number: u64, what: &str) -> String {
+    if number == 0 {
+        return String::new();
+    }
+    format!(" {sign} {} {what}", number::count(number))
 }
 
 /// ` = 3 812 log entries`.
@@ -233,6 +252,8 @@ mod tests {
         client_attempts: 3_812,
         gateway_entries: Some(3_812),
         gateway_attempts: Some(3_812),
+        lost_attempts: 0,
+        direct: 0,
         ledger_entries: Some(3_812),
     };
 
@@ -265,6 +286,24 @@ mod tests {
             ..ONE_NUMBER
         };
         let expected = ["3 812 client attempts = 3 812 ledger entries"];
+        assert_eq!(equations(&counts), expected);
+    }
+
+    #[test]
+    fn what_went_past_the_gateway_or_arrived_nowhere_stands_beside() {
+        let counts = Counts {
+            client_attempts: 3_912,
+            requests: 3_912,
+            gateway_attempts: Some(4_110),
+            lost_attempts: 10,
+            direct: 100,
+            ledger_entries: Some(4_200),
+            ..ONE_NUMBER
+        };
+        let expected = [
+            "3 912 requests = 3 812 log entries + 100 direct",
+            "4 110 attempts + 100 direct - 10 that arrived nowhere = 4 200 ledger entries",
+        ];
         assert_eq!(equations(&counts), expected);
     }
 

@@ -37,12 +37,12 @@ fn a_passing_run_is_one_line_of_verdict_and_its_numbers() {
       books closed: 1 140 requests = 1 140 log entries
                     1 320 attempts = 1 320 ledger entries
 
-                          ─── answers to clients ───   ─ at the backend ─
-      phase     backend   requests    share  per min   attempts  2xx  429
-      base      ptu-1          480  100.0 %      240        480  480    –
-      spike     payg-1         180   42.9 %      180        180  180    –
-                ptu-1          240   57.1 %      240        420  240  180
-      recovery  ptu-1          240  100.0 %      240        240  240    –
+                          ─── answers to clients ───   ───── at the backend ──────
+      phase     backend   requests    share  per min   attempts  2xx  429  retries
+      base      ptu-1          480  100.0 %      240        480  480    –        –
+      spike     payg-1         180   42.9 %      180        180  180    –      180
+                ptu-1          240   57.1 %      240        420  240  180        –
+      recovery  ptu-1          240  100.0 %      240        240  240    –        –
 
                           ─── latency of 2xx ───   ───── tokens ─────
       phase     backend      p50     p95     p99   prompt  completion
@@ -100,14 +100,14 @@ fn a_failing_run_starts_with_what_failed_and_who_shows_it() {
       books open: 1 142 requests = 1 142 log entries
                   1 323 attempts = 1 323 ledger entries
 
-                          ─── answers to clients ───   ─ at the backend ─
-      phase     backend   requests    share  per min   attempts  2xx  429
-      base      ptu-1          480  100.0 %      240        480  480    –
-      spike     payg-1         180   42.9 %      180        180  180    –
-                ptu-1          240   57.1 %      240        420  240  180
-      recovery  payg-1           1    0.4 %        1          1    0    1
-                ptu-1          240   99.2 %      240        242  241    1
-                nobody           1    0.4 %        1          –    –    –
+                          ─── answers to clients ───   ───── at the backend ──────
+      phase     backend   requests    share  per min   attempts  2xx  429  retries
+      base      ptu-1          480  100.0 %      240        480  480    –        –
+      spike     payg-1         180   42.9 %      180        180  180    –      180
+                ptu-1          240   57.1 %      240        420  240  180        –
+      recovery  payg-1           1    0.4 %        1          1    0    1        1
+                ptu-1          240   99.2 %      240        242  241    1        –
+                nobody           1    0.4 %        1          –    –    –        –
 
                           ─── latency of 2xx ───   ───── tokens ─────
       phase     backend      p50     p95     p99   prompt  completion

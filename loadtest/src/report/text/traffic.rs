@@ -18,8 +18,14 @@ const TOKENS: &[&str] = &["prompt", "completion"];
 /// One row per phase and backend: what clients got from it, and what it was asked.
 pub(super) fn by_backend(report: &Report, style: &Style) -> Vec<String> {
     let mut table = Table::new(&["phase", "backend"])
-        .group("answers to clients", &["requests", "share", "per min"])
-        .group("at the backend", &["attempts", "2xx", "429", "other"])
+        .group(
+            "answers to clients",
+            &["requests", "share", "per min", "hung up"],
+        )
+        .group(
+            "at the backend",
+            &["attempts", "2xx", "429", "other", "retries", "trips"],
+        )
         .group("latency of 2xx", LATENCY)
         .group("first token", STREAMS)
         .group("token gap", STREAMS)
@@ -110,23 +116,28 @@ fn phase_totals(report: &Report) -> BTreeMap<&str, u64> {
     totals
 }
 
-fn answered(traffic: &Traffic, total: u64) -> [Cell; 3] {
+fn answered(traffic: &Traffic, total: u64) -> [Cell; 4] {
     [
         number::count(traffic.requests).into(),
         number::percent(traffic.requests, total)
             .unwrap_or_default()
             .into(),
         number::decimal(traffic.requests_per_minute).into(),
+        noteworthy(Ink::Plain, traffic.aborted),
     ]
 }
 
 /// What the backend booked; blank for whoever keeps no ledger.
-fn seen(row: &BackendTraffic) -> [Cell; 4] {
+fn seen(row: &BackendTraffic) -> [Cell; 6] {
+    let trips = noteworthy(Ink::Doubt, row.trips);
     if row.attempts == 0 {
-        return [(); 4].map(|()| Cell::from(""));
+        let blank = || Cell::from("");
+        return [blank(), blank(), blank(), blank(), blank(), trips];
     }
     let [ok, throttled, other] = statuses(&row.attempt_statuses, row.attempts);
-    [number::count(row.attempts).into(), ok, throttled, other]
+    let attempts = number::count(row.attempts).into();
+    let retries = noteworthy(Ink::Plain, row.retries);
+    [attempts, ok, throttled, other, retries, trips]
 }
 
 /// How many of `all` were answered 2xx, how many 429, and how many otherwise or not at all.
