@@ -5,6 +5,7 @@
 )]
 
 mod admin;
+mod any_schedule;
 mod broken_sockets;
 mod chat_completions;
 mod completions;
