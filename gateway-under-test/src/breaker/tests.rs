@@ -210,14 +210,16 @@ fn a_probe_whose_caller_breaks_off_its_body_proves_nothing() {
 }
 
 #[test]
-fn a_probe_that_goes_well_breaks_no_promise_made_meanwhile() {
-    let breaker = breaker(&probing());
-    let late = breaker.admit(at(0)).unwrap();
-    call(&breaker, &full(7), at(0));
-    let probe = breaker.admit(at(7)).unwrap();
-    late.saw(&full(30), at(8));
-    probe.saw(&answered(200), at(9));
-    assert_eq!(breaker.wait(at(9)), seconds(29));
+fn a_probe_breaks_no_promise_made_meanwhile_however_it_goes() {
+    for outcome in [answered(200), full(5)] {
+        let breaker = breaker(&probing());
+        let late = breaker.admit(at(0)).unwrap();
+        call(&breaker, &full(7), at(0));
+        let probe = breaker.admit(at(7)).unwrap();
+        late.saw(&full(30), at(8));
+        probe.saw(&outcome, at(9));
+        assert_eq!(breaker.wait(at(9)), seconds(29));
+    }
 }
 
 #[test]
@@ -302,6 +304,11 @@ proptest! {
                     let (pass, is_probe) = under_way.remove(n);
                     let outcome = Outcome { retry_after: wait.map(seconds), ..answered(status) };
                     let believed = wait.filter(|_| config.accept_retry_after).map(|w| w.min(50));
+                    let was_open = !breaker.wait(now).is_zero();
+                    if was_open && status == 429 {
+                        // Even if it changes nothing else, a wait that is asked for is kept.
+                        promised = promised.max(now + seconds(believed.unwrap_or(0)));
+                    }
                     if pass.saw(&outcome, now).is_some() {
                         prop_assert_eq!(status, 429);
                         promised = promised.max(now + seconds(believed.unwrap_or(60)));
