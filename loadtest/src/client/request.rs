@@ -91,6 +91,11 @@ impl Template {
         &self.class.name
     }
 
+    /// The operation that the requests call.
+    pub fn operation(&self) -> Operation {
+        self.class.operation
+    }
+
     /// Whom the requests go to.
     pub fn target(&self) -> &Target {
         &self.class.target

@@ -16,6 +16,7 @@ use super::request::Template;
 use super::stream::{EventReader, StreamEvent};
 use super::transport::Incoming;
 use crate::observation::{Observation, Outcome, TransportError};
+use crate::plan::Operation;
 
 /// What a client has seen of an answer so far.
 pub(super) struct Seen {
@@ -33,7 +34,7 @@ pub(super) struct Seen {
 
 /// What the body is taken for.
 enum Content {
-    /// Nothing is read from it, as from errors.
+    /// Nothing is read from it, as from errors and from a helper of the gateway.
     Opaque,
     /// Events of a stream.
     Stream(EventReader),
@@ -76,10 +77,10 @@ impl Seen {
             retry_after: None,
             digest: Sha256::new(),
             bytes: 0,
-            content: if template.streams() {
-                Content::Stream(EventReader::default())
-            } else {
-                Content::Answer(Vec::new())
+            content: match template.operation() {
+                Operation::Helper => Content::Opaque,
+                _ if template.streams() => Content::Stream(EventReader::default()),
+                _ => Content::Answer(Vec::new()),
             },
             events: Events::default(),
         }

@@ -27,7 +27,7 @@ requests_per_minute = LIMIT
 latency             = { per_token = "100ms" }
 
 [gateway]
-preset = "load-balancing/simple"
+preset = "PRESET"
 
 [clients.user]
 operation  = "chat_completions"
@@ -37,18 +37,18 @@ max_tokens = 20
 
 /// Plays the rig with `more`, which is expected to be a valid scenario with it.
 fn play(more: &str) -> Conclusion {
-    play_within(6_000, more)
+    play_with("load-balancing/simple", 6_000, more)
 }
 
-/// The same with so many requests a minute that each backend serves, a sixth of it in any ten seconds.
-fn play_within(requests_per_minute: u32, more: &str) -> Conclusion {
+/// The same behind another preset, with so many requests a minute that each backend serves, a
+/// sixth of them in any ten seconds.
+fn play_with(preset: &str, requests_per_minute: u32, more: &str) -> Conclusion {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("clients.toml");
-    std::fs::write(
-        &file,
-        RIG.replace("LIMIT", &requests_per_minute.to_string()) + more,
-    )
-    .expect("a temporary file");
+    let rig = RIG
+        .replace("PRESET", preset)
+        .replace("LIMIT", &requests_per_minute.to_string());
+    std::fs::write(&file, rig + more).expect("a temporary file");
     let plan = match scenario::load(&file, &Options::default()) {
         Ok(mut plans) => Arc::new(plans.remove(0)),
         Err(errors) => panic!("{errors}"),
@@ -107,7 +107,8 @@ fn who_hangs_up_before_the_answer_begins_leaves_an_entry_too() {
 
 #[test]
 fn retries_of_a_client_are_attempts_of_its_request() {
-    let conclusion = play_within(
+    let conclusion = play_with(
+        "load-balancing/simple",
         30,
         r#"
         retries = "retry-after"
@@ -157,6 +158,55 @@ fn an_action_exchanges_one_balance_policy_for_another() {
         play = [{ name = "steady", requests_per_second = { user = 1 }, run_for = "9s", do = { "4.5s" = "swap" } }]
         [gates]
         order = "order of backend in requests is (payg-2 payg-1)* payg-2{4,5}"
+        "#,
+    );
+    passes(&conclusion);
+}
+
+#[test]
+fn a_prober_turns_the_gateway_to_the_faster_backend() {
+    let conclusion = play_with(
+        "latency-routing/preferred-fixed",
+        6_000,
+        r#"
+        think_time = "1s"
+        [probers.outside]
+        operation  = "completions"
+        deployment = "chat"
+        backends   = ["payg-1", "payg-2"]
+        names      = { payg-1 = "payg-backend-1", payg-2 = "payg-backend-2" }
+        [actions.slow.simulators]
+        payg-1.deployments.chat.latency.per_token = "200ms"
+        [phases]
+        play = [
+          { name = "before", run_for = "10s", users = { user = 2 }, do = { "0s" = "outside", "5s" = "slow" } },
+          { name = "after",  run_for = "10s", users = { user = 2 }, do = { "0s" = "outside" } },
+        ]
+        [gates]
+        before = "requests{class=user, phase=before, backend=payg-2} == 0"
+        after  = "requests{class=user, phase=after, backend=payg-1} == 0"
+        told   = "requests{class=outside, operation=helper, status=200} == 2"
+        probed = "requests{class=outside, operation=completions, backend=payg-1} == 2"
+        "#,
+    );
+    passes(&conclusion);
+}
+
+#[test]
+fn users_with_cookies_stay_with_their_backend() {
+    let conclusion = play(
+        r#"
+        think_time = "1s"
+        keeps_cookies = true
+        watches_headers = ["set-cookie"]
+        [gateway.apis.round-robin-simple.balance.pool]
+        members  = { payg-1 = {}, payg-2 = {} }
+        affinity = { cookie = "APIM-Backend-Affinity" }
+        [phases]
+        play = [{ name = "steady", run_for = "30s", users = { user = 3 } }]
+        [gates]
+        stays = "moved_requests == 0"
+        both  = "requests{backend=payg-1} >= 1 and requests{backend=payg-2} >= 1"
         "#,
     );
     passes(&conclusion);
