@@ -90,7 +90,7 @@ pub fn refusal(
     let sets = options.set_lines();
     let mut sources = Sources::default();
     let documents = layers(path, &text, &sets, &mut sources)
-        .and_then(|(base, variants)| documents(&base, variants, Some(variant)));
+        .and_then(|layers| documents(layers, Some(variant)));
     let (_, document) = documents
         .ok()
         .and_then(|mut all| all.pop())
@@ -132,10 +132,10 @@ fn read<'t>(
     options: &Options,
     sources: &mut Sources<'t>,
 ) -> Result<Vec<Plan>, Vec<Diagnostic>> {
-    let (document, variants) = layers(path, text, sets, sources)?;
+    let layers = layers(path, text, sets, sources)?;
     let mut plans = Vec::new();
     let mut found = Vec::new();
-    for (variant, document) in documents(&document, variants, options.variant.as_deref())? {
+    for (variant, document) in documents(layers, options.variant.as_deref())? {
         let name = match variant.as_str() {
             "" => name_of(path),
             variant => format!("{}#{variant}", name_of(path)),
@@ -153,24 +153,38 @@ fn read<'t>(
     }
 }
 
-/// The file with every `--set` laid over it, and its variants apart.
+/// What a scenario is made of: the file with every `--set` laid over it, its variants, and the
+/// `--set`s again, because they count more than a variant.
+struct Layers<'t> {
+    base: Table<'t>,
+    variants: Table<'t>,
+    sets: Vec<Table<'t>>,
+}
+
 fn layers<'t>(
     path: &Path,
     text: &'t str,
     sets: &'t [String],
     sources: &mut Sources<'t>,
-) -> Result<(Table<'t>, Table<'t>), Vec<Diagnostic>> {
-    let mut document = syntax(sources.parse(&path.display().to_string(), text))?;
+) -> Result<Layers<'t>, Vec<Diagnostic>> {
+    let mut base = syntax(sources.parse(&path.display().to_string(), text))?;
     let mut diagnostics = Vec::new();
+    let mut again = Vec::new();
     for set in sets {
-        let set = syntax(sources.parse("--set", set))?;
-        lay_table_over(&mut document, set, &mut diagnostics);
+        let mut set = syntax(sources.parse("--set", set))?;
+        lay_table_over(&mut base, set.clone(), &mut diagnostics);
+        set.remove("variants");
+        again.push(set);
     }
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let variants = take_variants(&mut document)?;
-    Ok((document, variants))
+    let variants = take_variants(&mut base)?;
+    Ok(Layers {
+        base,
+        variants,
+        sets: again,
+    })
 }
 
 fn syntax(
@@ -195,17 +209,19 @@ fn take_variants<'t>(document: &mut Table<'t>) -> Result<Table<'t>, Vec<Diagnost
 
 /// The file as it stands, then each variant laid over it; or only the one asked for.
 fn documents<'t>(
-    base: &Table<'t>,
-    variants: Table<'t>,
+    layers: Layers<'t>,
     only: Option<&str>,
 ) -> Result<Vec<(String, Table<'t>)>, Vec<Diagnostic>> {
     let mut found = Vec::new();
-    let mut documents = vec![(String::new(), base.clone())];
-    for (name, fragment) in variants {
-        let mut document = base.clone();
+    let mut documents = vec![(String::new(), layers.base.clone())];
+    for (name, fragment) in layers.variants {
+        let mut document = layers.base.clone();
         match fragment.into_inner() {
             DeValue::Table(fragment) => lay_table_over(&mut document, fragment, &mut found),
             _ => found.push(not_a_fragment(&name)),
+        }
+        for set in &layers.sets {
+            lay_table_over(&mut document, set.clone(), &mut found);
         }
         documents.push((name.into_inner().into_owned(), document));
     }

@@ -457,6 +457,14 @@ fn what_is_set_is_set_in_every_variant() {
     }
 }
 
+#[test]
+fn what_is_set_counts_more_than_what_a_variant_says() {
+    let file = scenario(&format!("{STEADY}{VARIANTS}")).set("phases.play.0.run_for", "90s");
+    for plan in file.load().unwrap() {
+        assert_eq!(plan.end(), at(90), "{}", plan.name);
+    }
+}
+
 // Clients and actions beyond waiting for an answer.
 
 #[test]
