@@ -172,6 +172,13 @@ impl Template {
 
     /// Builds the body of the run's request `request`, the class's `ordinal`th.
     pub fn prepare(&self, request: u64, ordinal: u64, sizes: Sizes) -> Prepared {
+        if let Prompt::Body(text) = &self.class.prompt {
+            return Prepared {
+                hash: body_hash(text.as_bytes()),
+                body: text.clone().into(),
+                mark: None,
+            };
+        }
         let mut body = self.opening.clone();
         let mark = self.push_prompt(&mut body, request, ordinal, sizes.prompt_tokens);
         body.push_str(self.after_prompt);
@@ -258,8 +265,8 @@ impl Template {
                 workload::push_tokens(body, tokens, mark.as_deref());
                 mark
             }
-            // The text is in the opening already.
-            (Prompt::Text(_), None) => None,
+            // The text is in the opening already, or is all there is.
+            (Prompt::Text(_) | Prompt::Body(_), None) => None,
         }
     }
 }
@@ -364,6 +371,18 @@ mod tests {
                 "max_tokens": 10, "stream": true, "stream_options": {"include_usage": true},
             })
         );
+    }
+
+    #[test]
+    fn a_written_body_is_sent_as_it_is() {
+        let text = r#"{"model": "gpt-4.1", "messages": ["#;
+        let class = Class {
+            prompt: Prompt::Body(text.to_owned()),
+            ..class("broken")
+        };
+        let prepared = template(&class).prepare(1, 0, Sizes::default());
+        assert_eq!(prepared.body, text);
+        assert_eq!(prepared.hash, body_hash(text.as_bytes()));
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub enum Prompt {
     Tokens(Quantity),
     /// Generated text of exactly so many characters.
     Characters(Quantity),
+    /// None: this text is the whole body, JSON or not.
+    Body(String),
 }
 
 impl Operation {

@@ -96,6 +96,12 @@ async fn backends_are_reported_fastest_first_and_who_does_not_answer_last() {
         (None, Some("helper"), at(2.7)),
     ];
     assert_eq!(seen, expected);
+    // A helper's answer is no completion, and is not taken for one that is broken.
+    let report = evidence
+        .observations
+        .iter()
+        .find(|seen| seen.operation.is_some());
+    assert_eq!(report.unwrap().malformed, None);
     // What no user sent is not counted as theirs.
     let others = evidence.observations.len() - expected.len();
     assert_eq!(evidence.rig.sent_closed, others as u64);

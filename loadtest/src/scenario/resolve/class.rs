@@ -40,7 +40,10 @@ pub(super) fn class(
         target,
         api: api(client.api, client.api_version),
         deployment: client.deployment,
-        prompt: prompt(client.prompt, client.prompt_tokens, client.input_characters),
+        prompt: match client.body {
+            Some(body) => Prompt::Body(body),
+            None => prompt(client.prompt, client.prompt_tokens, client.input_characters),
+        },
         max_tokens: client.max_tokens.map(|number| number.quantity),
         streams: client.stream,
         includes_usage: client.include_usage,

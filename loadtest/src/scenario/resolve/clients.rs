@@ -128,7 +128,7 @@ impl<'t> Resolver<'_, 't> {
 
     /// One prompt and one key at most.
     fn check_choices(&mut self, draft: &Draft<'_, 't>) {
-        const PROMPTS: [&str; 3] = ["prompt", "prompt_tokens", "input_characters"];
+        const PROMPTS: [&str; 4] = ["prompt", "prompt_tokens", "input_characters", "body"];
         let written = draft.entry.value.get_ref();
         let mut prompts = PROMPTS.to_vec();
         prompts.retain(|prompt| written.get(*prompt).is_some());

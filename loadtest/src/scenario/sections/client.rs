@@ -35,6 +35,8 @@ pub(in crate::scenario) struct ClientSection {
     pub(in crate::scenario) prompt_tokens: Option<Number>,
     /// Characters of a generated prompt.
     pub(in crate::scenario) input_characters: Option<Number>,
+    /// The whole body, sent as it is, valid or not: no other key of the body counts.
+    pub(in crate::scenario) body: Option<String>,
     /// `max_tokens` of each request; left out by default.
     pub(in crate::scenario) max_tokens: Option<Number>,
     /// Whether answers are streamed.
