@@ -64,26 +64,43 @@ impl ByModel {
         errors: &mut Vec<ConfigError>,
     ) -> Option<Balancer> {
         let at = [at, &["routes"]].concat();
-        let mut wrong = |message: String| errors.push(ConfigError::new(&at, message));
+        let mut wrong = |path: &[&str], message: String| {
+            errors.push(ConfigError::new(&[&at, path].concat(), message));
+        };
         if config.routes.is_empty() {
-            wrong("expected at least one route".to_owned());
+            wrong(&[], "expected at least one route".to_owned());
         }
         let mut owners = BTreeSet::new();
-        for route in &config.routes {
-            if route.models.is_empty() || route.backends.is_empty() {
-                wrong("expected a route with at least one model and one backend".to_owned());
+        for (index, route) in config.routes.iter().enumerate() {
+            let index = index.to_string();
+            if route.models.is_empty() {
+                wrong(
+                    &[&index, "models"],
+                    "expected at least one model".to_owned(),
+                );
             }
-            for model in &route.models {
-                if !owners.insert(model) {
-                    wrong(format!("expected each model once, found `{model}` again"));
-                }
+            if route.backends.is_empty() {
+                wrong(
+                    &[&index, "backends"],
+                    "expected at least one backend".to_owned(),
+                );
+            }
+            for model in route.models.iter().filter(|model| !owners.insert(*model)) {
+                let message = format!("expected each model once, found `{model}` again");
+                wrong(&[&index, "models"], message);
             }
         }
-        let names = config.routes.iter().flat_map(|route| &route.backends);
-        let names: BTreeSet<&String> = names.collect();
-        let backends = super::find_all(&at, known, names.iter().copied(), errors)?;
+        let (mut names, mut backends) = (Vec::new(), Vec::new());
+        for (index, route) in config.routes.iter().enumerate() {
+            let index = index.to_string();
+            let path = [&at[..], &[&index, "backends"]].concat();
+            let new = route.backends.iter().filter(|name| !names.contains(name));
+            let new: Vec<&String> = new.collect();
+            backends.extend(super::find_all(&path, known, new.iter().copied(), errors)?);
+            names.extend(new);
+        }
         let patterns = |names: &[String]| names.iter().map(|name| Pattern::new(name)).collect();
-        let position = |name| names.iter().position(|known| *known == name);
+        let position = |name: &String| names.iter().position(|known| *known == name);
         let routes = config.routes.iter().map(|route| Route {
             models: patterns(&route.models),
             positions: route.backends.iter().filter_map(position).collect(),

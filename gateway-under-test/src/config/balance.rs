@@ -212,3 +212,125 @@ fn default_wait() -> Span {
 fn default_max_wait() -> Span {
     Span::new(Duration::from_hours(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::beside_what_is_right;
+
+    #[test]
+    fn routes_without_sense_are_shown_where_they_are_written() {
+        let text = r#"
+[apis.b]
+prefix = "/b"
+balance.by_model.routes = []
+[apis.c]
+prefix = "/c"
+balance.by_model.routes = [
+    { models = [], backends = ["payg-1"] },
+    { models = ["a"], backends = [] },
+    { models = ["a", "b"], backends = ["payg-9"] },
+]
+"#;
+        insta::assert_snapshot!(beside_what_is_right(text), @r#"
+        error: expected at least one route
+         --> gateway.toml:7:27
+          |
+        7 | balance.by_model.routes = []
+          |                           ^^
+
+        error: expected at least one model
+          --> gateway.toml:11:16
+           |
+        11 |     { models = [], backends = ["payg-1"] },
+           |                ^^
+
+        error: expected at least one backend
+          --> gateway.toml:12:34
+           |
+        12 |     { models = ["a"], backends = [] },
+           |                                  ^^
+
+        error: expected each model once, found `a` again
+          --> gateway.toml:13:16
+           |
+        13 |     { models = ["a", "b"], backends = ["payg-9"] },
+           |                ^^^^^^^^^^
+
+        error: unknown backend `payg-9`
+          --> gateway.toml:13:39
+           |
+        13 |     { models = ["a", "b"], backends = ["payg-9"] },
+           |                                       ^^^^^^^^^^
+        help: the backends are `payg-1`
+        "#);
+    }
+
+    #[test]
+    fn a_cookie_has_a_name() {
+        let text = r#"
+[apis.b]
+prefix = "/b"
+balance.pool = { members = { payg-1 = {} }, affinity = { cookie = "a b" } }
+"#;
+        insta::assert_snapshot!(beside_what_is_right(text), @r#"
+        error: expected the name of a cookie, found `a b`
+         --> gateway.toml:7:67
+          |
+        7 | balance.pool = { members = { payg-1 = {} }, affinity = { cookie = "a b" } }
+          |                                                                   ^^^^^
+        help: write letters, digits and hyphens: `APIM-Backend-Affinity`
+        "#);
+    }
+
+    #[test]
+    fn routes_and_affinities_of_the_wrong_type_are_shown_all_at_once() {
+        let text = r#"
+[apis.b]
+prefix = "/b"
+balance.by_model = { routes = [{ model = "a", backends = ["payg-1"] }] }
+[apis.c]
+prefix = "/c"
+balance.by_model = { allow = ["gpt-4*"] }
+[apis.d]
+prefix = "/d"
+balance.by_model = { routes = [], deny = "gpt-4o*" }
+[apis.e]
+prefix = "/e"
+balance.pool = { members = { payg-1 = {} }, affinity = "cookie" }
+[apis.f]
+prefix = "/f"
+balance.pool = { members = { payg-1 = {} }, affinity = {} }
+"#;
+        insta::assert_snapshot!(beside_what_is_right(text), @r#"
+        error: unknown key `model`, expected `models` or `backends`
+         --> gateway.toml:7:34
+          |
+        7 | balance.by_model = { routes = [{ model = "a", backends = ["payg-1"] }] }
+          |                                  ^^^^^
+
+        error: unknown key `allow`, expected `routes` or `deny`
+          --> gateway.toml:10:22
+           |
+        10 | balance.by_model = { allow = ["gpt-4*"] }
+           |                      ^^^^^
+
+        error: invalid type: string "gpt-4o*", expected a list
+          --> gateway.toml:13:42
+           |
+        13 | balance.by_model = { routes = [], deny = "gpt-4o*" }
+           |                                          ^^^^^^^^^
+
+        error: invalid type: string "cookie", expected a table such as `{ cookie = "APIM-Backend-Affinity" }`
+          --> gateway.toml:16:56
+           |
+        16 | balance.pool = { members = { payg-1 = {} }, affinity = "cookie" }
+           |                                                        ^^^^^^^^
+
+        error: missing key `cookie`
+          --> gateway.toml:19:56
+           |
+        19 | balance.pool = { members = { payg-1 = {} }, affinity = {} }
+           |                                                        ^^
+        "#);
+    }
+}

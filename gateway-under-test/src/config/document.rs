@@ -39,38 +39,43 @@ pub(super) fn parse(name: &str, text: &str) -> Result<GatewayConfig, Vec<Diagnos
 pub(super) fn locate(name: &str, text: &str, errors: &[ConfigError]) -> Vec<Diagnostic> {
     let (document, _) = DeTable::parse_recoverable(text);
     let place = |error: &ConfigError| {
-        Diagnostic::new(name, text, span_of(&document, &error.path), &error.message)
-            .help(error.help.clone())
+        Diagnostic::new(
+            name,
+            text,
+            span_of(document.get_ref(), &error.path),
+            &error.message,
+        )
+        .help(error.help.clone())
     };
     in_order(errors.iter().map(place).collect())
 }
 
-/// The bytes of the value at `path`, or of the deepest table on the way that exists.
-fn span_of(document: &Spanned<DeTable<'_>>, path: &[String]) -> Option<Range<usize>> {
-    let mut table = document.get_ref();
-    let mut span = None;
-    for (depth, key) in path.iter().enumerate() {
-        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else {
-            break;
-        };
-        // A table under its own header is shown by its name: its value is many lines.
-        let is_last = depth + 1 == path.len();
-        span = Some(if is_last && !value.get_ref().is_table() {
-            value.span()
-        } else {
-            name.span()
-        });
-        match value.get_ref() {
-            DeValue::Table(inner) => table = inner,
-            _ => break,
+/// The bytes of the value at `path`, or of the deepest table or list on the way that exists; an
+/// entry of a list is named by its index.
+fn span_of(table: &DeTable<'_>, path: &[String]) -> Option<Range<usize>> {
+    let (key, rest) = path.split_first()?;
+    let (name, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
+    // A table under its own header is shown by its name: its value is many lines.
+    let is_value = rest.is_empty() && !value.get_ref().is_table();
+    let own = if is_value { value.span() } else { name.span() };
+    span_within(value.get_ref(), rest).or(Some(own))
+}
+
+fn span_within(value: &DeValue<'_>, path: &[String]) -> Option<Range<usize>> {
+    match value {
+        DeValue::Table(table) => span_of(table, path),
+        DeValue::Array(entries) => {
+            let (index, rest) = path.split_first()?;
+            let entry = entries.get(index.parse::<usize>().ok()?)?;
+            span_within(entry.get_ref(), rest).or(Some(entry.span()))
         }
+        _ => None, // Nothing is inside of it.
     }
-    span
 }
 
 /// `message` in the words of a configuration file instead of those of a programming language.
 fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 7] = [
+    const WORDS: [(&str, &str); 9] = [
         ("unknown field", "unknown key"),
         ("unknown variant", "unknown choice"),
         ("missing field", "missing key"),
@@ -79,6 +84,8 @@ fn plain(message: &str) -> String {
             "expected a whole number above 0",
         ),
         ("expected a map", "expected a table"),
+        ("expected a nonzero u32", "expected a whole number above 0"),
+        ("expected a sequence", "expected a list"),
         ("expected u64", "expected a whole number"),
         ("expected u32", "expected a whole number"),
     ];

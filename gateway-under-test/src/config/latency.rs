@@ -191,3 +191,209 @@ fn default_max_tokens() -> NonZeroU32 {
 fn default_api_version() -> String {
     "2024-02-01".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::beside_what_is_right;
+    use super::*;
+
+    #[test]
+    fn orders_without_sense_are_shown_where_they_are_written() {
+        let text = r#"
+[apis.b]
+prefix = "/b"
+balance.preferred = { default = "payg-9", key = "k", backends = ["payg-1"] }
+[apis.c]
+prefix = "/c"
+balance.preferred = { default = "payg-1", key = "k", backends = ["payg-1", "payg-8"], ttl = "0s" }
+[helpers.set]
+path = "helpers/set"
+key = "other"
+"#;
+        insta::assert_snapshot!(beside_what_is_right(text), @r#"
+        error: expected one of its own `backends`, found `payg-9`
+         --> gateway.toml:7:33
+          |
+        7 | balance.preferred = { default = "payg-9", key = "k", backends = ["payg-1"] }
+          |                                 ^^^^^^^^
+
+        error: unknown backend `payg-8`
+          --> gateway.toml:10:65
+           |
+        10 | balance.preferred = { default = "payg-1", key = "k", backends = ["payg-1", "payg-8"], ttl = "0s" }
+           |                                                                 ^^^^^^^^^^^^^^^^^^^^
+        help: the backends are `payg-1`
+
+        error: expected a time above 0, found `0s`
+          --> gateway.toml:10:93
+           |
+        10 | balance.preferred = { default = "payg-1", key = "k", backends = ["payg-1", "payg-8"], ttl = "0s" }
+           |                                                                                             ^^^^
+
+        error: expected a path that begins with `/`, found `helpers/set`
+          --> gateway.toml:12:8
+           |
+        12 | path = "helpers/set"
+           |        ^^^^^^^^^^^^^
+        help: write it as `/helpers/set`
+
+        error: no API prefers backends by the key `other`
+          --> gateway.toml:13:7
+           |
+        13 | key = "other"
+           |       ^^^^^^^
+        help: write the `key` of a `balance.preferred`
+        "#);
+    }
+
+    #[test]
+    fn probers_without_sense_are_shown_where_they_are_written() {
+        let text = r#"
+backends.payg-2 = { url = "http://payg-2" }
+[apis.b]
+prefix = "/b"
+balance.preferred = { default = "payg-1", key = "k", backends = ["payg-1"] }
+[probers.latency]
+key = "k"
+backends = ["payg-2", "payg-7"]
+deployment = "gpt"
+every = "0s"
+timeout = "0s"
+[probers.idle]
+key = "nobody's"
+backends = []
+deployment = "gpt"
+"#;
+        insta::assert_snapshot!(beside_what_is_right(text), @r#"
+        error: expected one of those that are preferred, found `payg-2`
+          --> gateway.toml:11:12
+           |
+        11 | backends = ["payg-2", "payg-7"]
+           |            ^^^^^^^^^^^^^^^^^^^^
+
+        error: unknown backend `payg-7`
+          --> gateway.toml:11:12
+           |
+        11 | backends = ["payg-2", "payg-7"]
+           |            ^^^^^^^^^^^^^^^^^^^^
+        help: the backends are `payg-1`, `payg-2`
+
+        error: expected a time above 0, found `0s`
+          --> gateway.toml:13:9
+           |
+        13 | every = "0s"
+           |         ^^^^
+
+        error: expected a time above 0, found `0s`
+          --> gateway.toml:14:11
+           |
+        14 | timeout = "0s"
+           |           ^^^^
+
+        error: no API prefers backends by the key `nobody's`
+          --> gateway.toml:16:7
+           |
+        16 | key = "nobody's"
+           |       ^^^^^^^^^^
+        help: write the `key` of a `balance.preferred`
+
+        error: expected at least one backend
+          --> gateway.toml:17:12
+           |
+        17 | backends = []
+           |            ^^
+        "#);
+    }
+
+    #[test]
+    fn orders_of_the_wrong_type_are_shown_all_at_once() {
+        let text = r#"
+[apis.b]
+prefix = "/b"
+balance.preferred = { default = "payg-1", key = "k", backends = ["payg-1"], unknown_ids = "ignore" }
+[apis.c]
+prefix = "/c"
+balance.preferred = { default = "payg-1", backends = ["payg-1"] }
+[helpers]
+set = "/helpers/set"
+"#;
+        insta::assert_snapshot!(beside_what_is_right(text), @r#"
+        error: unknown choice `ignore`, expected `refuse` or `accept`
+         --> gateway.toml:7:91
+          |
+        7 | balance.preferred = { default = "payg-1", key = "k", backends = ["payg-1"], unknown_ids = "ignore" }
+          |                                                                                           ^^^^^^^^
+
+        error: missing key `key`
+          --> gateway.toml:10:21
+           |
+        10 | balance.preferred = { default = "payg-1", backends = ["payg-1"] }
+           |                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+        error: invalid type: string "/helpers/set", expected a table with `path` and `key`
+          --> gateway.toml:12:7
+           |
+        12 | set = "/helpers/set"
+           |       ^^^^^^^^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn probers_of_the_wrong_type_are_shown_all_at_once() {
+        let prober = |name: &str, key: &str| {
+            let rest = "key = \"k\"\nbackends = [\"payg-1\"]\ndeployment = \"gpt\"\n";
+            format!("[probers.{name}]\n{rest}{key}\n")
+        };
+        let text = [
+            prober("a", "samples = 0"),
+            prober("b", "hysteresis = 1.0"),
+            prober("c", "operation = \"chat\""),
+            prober("d", "timeout = 2"),
+            "[probers.e]\n".to_owned(),
+        ];
+        insta::assert_snapshot!(beside_what_is_right(&text.concat()), @r#"
+        error: invalid value: integer `0`, expected a whole number above 0
+         --> gateway.toml:8:11
+          |
+        8 | samples = 0
+          |           ^
+
+        error: invalid value: floating point `1.0`, expected a part from 0 to 1, such as 0.2
+          --> gateway.toml:13:14
+           |
+        13 | hysteresis = 1.0
+           |              ^^^
+
+        error: unknown choice `chat`, expected one of `completions`, `chat_completions`, `embeddings`
+          --> gateway.toml:18:13
+           |
+        18 | operation = "chat"
+           |             ^^^^^^
+
+        error: invalid type: integer `2`, expected a string
+          --> gateway.toml:23:11
+           |
+        23 | timeout = 2
+           |           ^
+
+        error: missing key `key`
+          --> gateway.toml:24:1
+           |
+        24 | [probers.e]
+           | ^^^^^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn a_hysteresis_is_written_as_it_is_read() {
+        let read: Hysteresis = serde_json::from_str("0.2").unwrap();
+        assert_eq!(read, Hysteresis::default());
+        assert_eq!(serde_json::to_string(&read).unwrap(), "0.2");
+        let bound = |part: &str| {
+            let hysteresis: Hysteresis = serde_json::from_str(part).unwrap();
+            hysteresis.bound(Duration::from_millis(100))
+        };
+        assert_eq!(bound("0.0"), Duration::from_millis(100));
+        assert_eq!(bound("0.25"), Duration::from_millis(75));
+    }
+}

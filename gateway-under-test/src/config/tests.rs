@@ -18,7 +18,8 @@ backends.payg-1 = { url = "http://payg-1" }
 apis.a = { prefix = "/a", balance = { single = "payg-1" } }
 "#;
 
-fn beside_what_is_right(text: &str) -> String {
+/// The same of `text` in a file that is right.
+pub(super) fn beside_what_is_right(text: &str) -> String {
     mistakes(&format!("{RIGHT}{text}"))
 }
 

@@ -80,16 +80,14 @@ impl Prober {
         if gateway.preferring(&config.key).next().is_none() {
             errors.push(nobody_prefers(&at("key"), &config.key));
         }
-        for user in gateway.preferring(&config.key) {
-            let strange = config
-                .backends
-                .iter()
-                .filter(|name| !user.backends.contains(name));
-            errors.extend(strange.map(|name| {
-                let message = format!("expected one of those that are preferred, found `{name}`");
-                ConfigError::new(&at("backends"), message)
-            }));
-        }
+        let is_strange = |name: &&String| {
+            let mut users = gateway.preferring(&config.key);
+            gateway.backends.contains_key(*name) && users.any(|user| !user.backends.contains(name))
+        };
+        errors.extend(config.backends.iter().filter(is_strange).map(|name| {
+            let message = format!("expected one of those that are preferred, found `{name}`");
+            ConfigError::new(&at("backends"), message)
+        }));
         let mut find = |name| known.find(name, &at("backends"), errors);
         let backends = config.backends.iter().filter_map(|name| find(name));
         Self {
