@@ -89,6 +89,13 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The ledger entry of the answer that its client got.
+    fn serving(self, request: &JoinedRequest) -> Option<&'a LedgerEntry> {
+        let attempt = request.attempts.get(request.serving?)?;
+        let ledger = self.evidence.ledgers.get(&*attempt.simulator)?.given()?;
+        ledger.get(attempt.entry)
+    }
+
     /// The entries of `request` in the gateway's access log.
     pub(super) fn logged(
         self,
@@ -135,16 +142,22 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn tokens(self) -> TokenTotals {
-        let requests = self.joined.requests.iter();
-        let entries = requests.flat_map(|request| self.entries(request));
-        let served = entries.filter(|(_, entry)| is_success(entry.status));
-        let booked = served.map(|(_, entry)| TokenSums {
+        // Who hangs up, or is cut off, is never told the usage.
+        let has_ended = |answer: &Answered<'_>| {
+            matches!(answer.last.outcome, Outcome::Status(_)) && !answer.last.aborted
+        };
+        let answers = self.answers().filter(has_ended);
+        let served = answers
+            .clone()
+            .filter_map(|answer| self.serving(answer.request));
+        let served = served.filter(|entry| is_success(entry.status));
+        let booked = served.map(|entry| TokenSums {
             prompt: entry.prompt_tokens,
             completion: entry.completion_tokens,
         });
-        let observed = self.evidence.observations.iter().map(|seen| TokenSums {
-            prompt: seen.prompt_tokens.unwrap_or(0),
-            completion: seen.completion_tokens.unwrap_or(0),
+        let observed = answers.map(|answer| TokenSums {
+            prompt: answer.last.prompt_tokens.unwrap_or(0),
+            completion: answer.last.completion_tokens.unwrap_or(0),
         });
         TokenTotals {
             planned: planned_tokens(self.plan),

@@ -133,8 +133,7 @@ fn a_failing_run_starts_with_what_failed_and_who_shows_it() {
                └base─────────────────────────┴spike─────────┴recovery─────┘
                0 s                           2 min          3 min     4 min
 
-      tokens differ: clients 34 200 prompt + 11 400 completion; ledgers 34 230
-      prompt + 11 410 completion
+      tokens: 34 200 prompt + 11 400 completion (clients = ledgers)
       joined: 1 142 by x-request-id; unjoined: nothing
     ");
 }

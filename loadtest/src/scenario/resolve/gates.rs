@@ -69,7 +69,12 @@ impl Resolver<'_, '_> {
             .then_some((Metric::EarlyClientRetries, "no class of clients retries"));
         let moved =
             (rig.names.len() < 2).then_some((Metric::MovedRequests, "there is only one backend"));
-        trips.into_iter().chain(early).chain(moved).collect()
+        let gateway = rig.gateway.as_ref();
+        let has_prober = gateway.is_none_or(|gateway| !gateway.config.probers.is_empty());
+        let probes =
+            (!has_prober && !is_reloaded).then_some((Metric::Probes, "the gateway has no prober"));
+        let found = trips.into_iter().chain(early).chain(moved);
+        found.chain(probes).collect()
     }
 
     fn sentences(&mut self, section: &str, names: &Names) -> Vec<Gate> {
