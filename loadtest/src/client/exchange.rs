@@ -132,14 +132,18 @@ mod tests {
     const STREAM: (&str, &str) = ("content-type", "text/event-stream");
     const TOKEN: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
 
-    /// What a streaming or a waiting client sees of `gateway`.
-    async fn exchanged(streams: bool, clock: &Clock, gateway: Router) -> Exchange {
-        let class = Class {
+    /// A client that streams, or waits for the whole answer.
+    fn client(streams: bool) -> Class {
+        Class {
             streams,
             ..class("chat")
-        };
+        }
+    }
+
+    /// What a client of `class` sees of `gateway`.
+    async fn exchanged(class: &Class, clock: &Clock, gateway: Router) -> Exchange {
         let mut routers = Routers::new(Some(gateway), BTreeMap::new(), clock.clone());
-        let template = Template::new(&class, 42).unwrap();
+        let template = Template::new(class, 42).unwrap();
         let attempt = Attempt {
             run: &RunName::new(Arc::from("k3")),
             template: &template,
@@ -170,7 +174,9 @@ mod tests {
         };
         let clock = Clock::paused(DEFAULT_ANCHOR);
         let gateway = Router::new().fallback(answer);
-        exchanged(streams, &clock, gateway).await.observation
+        exchanged(&client(streams), &clock, gateway)
+            .await
+            .observation
     }
 
     /// A gateway that streams each chunk at its second.
@@ -195,7 +201,7 @@ mod tests {
     async fn seen_of_stream(chunks: &'static [(f64, &'static str)]) -> Exchange {
         let clock = Clock::paused(DEFAULT_ANCHOR);
         let gateway = streaming(&clock, chunks);
-        exchanged(true, &clock, gateway).await
+        exchanged(&client(true), &clock, gateway).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -286,6 +292,18 @@ mod tests {
         assert_eq!(observation.retry_after_ms, Some(3_000));
         assert_eq!(observation.malformed, None);
         assert_eq!(observation.outcome, Outcome::Status(429));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_gateway_names_its_backend_in_a_header_of_its_own() {
+        let clock = Clock::paused(DEFAULT_ANCHOR);
+        let class = Class {
+            backend_header: "x-served-by".to_owned(),
+            ..class("chat")
+        };
+        let gateway = Router::new().fallback(|| async { [("x-served-by", "payg-2")] });
+        let claimed = exchanged(&class, &clock, gateway).await.observation;
+        assert_eq!(claimed.claimed_backend.unwrap(), "payg-2");
     }
 
     #[tokio::test(start_paused = true)]

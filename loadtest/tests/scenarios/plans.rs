@@ -539,3 +539,16 @@ fn an_action_that_somebody_elses_gateway_cannot_play_is_refused() {
        |           ^^^^
     ");
 }
+
+#[test]
+fn a_profile_says_where_its_gateway_names_the_backend() {
+    let mut file = scenario(STEADY);
+    assert_eq!(class(&file.plan(), "user").backend_header, "x-gw-backend");
+    let profile = file.beside(
+        "theirs.toml",
+        "url = \"http://127.0.0.1:4000\"\nbackend_header = \"X-Served-By\"\n",
+    );
+    let profile = Profile::from_argument(profile.to_str().unwrap()).unwrap();
+    file.options.gateway = Some(profile);
+    assert_eq!(class(&file.plan(), "user").backend_header, "x-served-by");
+}
