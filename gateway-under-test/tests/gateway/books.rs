@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::support::{Reply, Rig, chat, preset_config};
 
 /// Policies to be played, and reloaded into one another, with the most attempts each may make.
-const POLICIES: [(&str, usize); 7] = [
+const POLICIES: [(&str, usize); 9] = [
     ("manage-spikes-with-payg/retry", 4),
     ("manage-spikes-with-payg/breaker-with-retry", 4),
     ("labs/backend-pool-load-balancing", 3),
@@ -21,6 +21,8 @@ const POLICIES: [(&str, usize); 7] = [
     ("labs/advanced-load-balancing", 51),
     ("labs/advanced-load-balancing-fixed", 51),
     ("genai-gateway-apim/round-robin-fixed", 2),
+    ("latency-routing/preferred-fixed", 4),
+    ("labs/session-awareness", 1),
 ];
 
 /// What is played.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use futures::future::join;
+use clock::Moment;
+use futures::future::{join, join_all};
 use gateway_under_test::GatewayConfig;
 
-use crate::support::{Reply, Rig, chat, preset_config};
+use crate::support::{Received, Reply, Rig, chat, preset_config};
 
 #[tokio::test(start_paused = true)]
 async fn requests_under_way_finish_by_the_old_configuration() {
@@ -92,4 +93,33 @@ async fn who_asked_to_be_left_alone_is_after_a_reload_too() {
     rig.gateway.reload(config).unwrap();
     let answer = rig.chat("/openai/x").await;
     assert!(!answer.header("x-gw-attempts").contains("openai1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn backends_are_exchanged_without_losing_a_request() {
+    let streaming =
+        |_: &Received| Reply::Stream(Duration::from_secs(1), &["data: a\n\n", "data: b\n\n"]);
+    let rig = Rig::new(preset_config("request-forwarding/transparent"), streaming);
+    let one = async |number: u64| {
+        let sent = Moment::ZERO + Duration::from_millis(100 * number);
+        rig.clock.sleep_until(sent).await;
+        rig.chat("/forward/openai/x").await
+    };
+    let exchange = async {
+        let middle = Moment::ZERO + Duration::from_millis(2_050);
+        rig.clock.sleep_until(middle).await;
+        let mut config = preset_config("request-forwarding/transparent");
+        config.backends.get_mut("payg-1").unwrap().url = Some("http://elsewhere".to_owned());
+        rig.gateway.reload(config).unwrap();
+    };
+    let (answers, ()) = join(join_all((0..40).map(one)), exchange).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.text() == "data: a\n\ndata: b\n\n")
+    );
+    let served = rig.received().into_iter().map(|request| request.backend);
+    let served: Vec<_> = served.collect();
+    assert!(served[..21].iter().all(|backend| backend == "payg-1"));
+    assert!(served[21..].iter().all(|backend| backend == "elsewhere"));
 }
