@@ -137,6 +137,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_says_what_each_preset_is_of() {
+        let readme = include_str!("../../README.md");
+        for name in names() {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_name_has_no_preset() {
         assert_eq!(text("load-balancing"), None);
         assert_eq!(table("load-balancing"), None);
