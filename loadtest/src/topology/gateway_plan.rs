@@ -108,7 +108,8 @@ impl GatewayPlan {
         .validate()
     }
 
-    /// The configuration with an address and a credential for each backend in use; the others are left out.
+    /// The configuration with an address and a credential for each backend that is in use or has a
+    /// simulator, which an action may bring into use; the others are left out.
     pub fn with_addresses(
         &self,
         simulators: &SimulatorConfigs,
@@ -116,9 +117,9 @@ impl GatewayPlan {
     ) -> GatewayConfig {
         let mut config = self.config.clone();
         let in_use = Self::backends_in_use(&config);
-        config
-            .backends
-            .retain(|name, backend| in_use.contains(name) || backend.url.is_some());
+        config.backends.retain(|name, backend| {
+            in_use.contains(name) || simulators.contains_key(name) || backend.url.is_some()
+        });
         for (name, backend) in &mut config.backends {
             backend.url = address(name).or_else(|| backend.url.take());
             let own_key = simulators

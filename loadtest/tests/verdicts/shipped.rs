@@ -1,7 +1,7 @@
 //! Every shipped scenario passes in virtual time, and does so twice in the same bytes.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use loadtest::driver::EventSink;
 use loadtest::plan::Plan;
@@ -35,33 +35,43 @@ fn plans(folder: &Path) -> Vec<Plan> {
     plans
 }
 
-#[test]
-fn every_shipped_scenario_passes() {
-    let plans = plans(&scenarios());
-    assert!(plans.len() >= 10, "only {} plans were found", plans.len());
-    for plan in plans {
-        let name = plan.name.clone();
-        let conclusion =
-            in_virtual_time(&Arc::new(plan), EventSink::none(), &Alterations::default()).unwrap();
-        let verdict = &conclusion.report.verdict;
-        assert_eq!(
-            verdict.outcome,
-            Outcome::Pass,
-            "{name}: {:?} {:?}",
-            failures(verdict),
-            verdict.invalid
-        );
+/// What speaks against a plan: it is refused, does not pass, or has a gate that cannot fail.
+fn complaints(plan: Plan) -> Vec<String> {
+    let plan = Arc::new(plan);
+    let dry_run = match forecast::dry_run(&plan) {
+        Ok(dry_run) => dry_run,
+        Err(error) => return vec![format!("{}: {error:?}", plan.name)],
+    };
+    let refused = dry_run.check_gates(&plan).err().unwrap_or_default();
+    let mut complaints: Vec<_> = refused
+        .iter()
+        .map(|(gate, error)| format!("{}: {}: {error}", plan.name, gate.id))
+        .collect();
+    let verdict = &dry_run.conclusion.report.verdict;
+    if verdict.outcome != Outcome::Pass {
+        let failures = failures(verdict);
+        complaints.push(format!("{}: {failures:?} {:?}", plan.name, verdict.invalid));
     }
+    complaints
 }
 
+/// Each is played once, on as many threads as there are processors: this is the longest test.
 #[test]
-fn every_gate_of_every_shipped_scenario_can_fail() {
-    for plan in plans(&scenarios()) {
-        let plan = Arc::new(plan);
-        let dry_run = forecast::dry_run(&plan).unwrap();
-        let refused = dry_run.check_gates(&plan).err().unwrap_or_default();
-        assert!(refused.is_empty(), "{}: {refused:?}", plan.name);
-    }
+fn every_shipped_scenario_passes_and_each_of_its_gates_can_fail() {
+    let plans = plans(&scenarios());
+    assert!(plans.len() >= 10, "only {} plans were found", plans.len());
+    let plans = Mutex::new(plans.into_iter());
+    let next = || plans.lock().unwrap().next();
+    let play = || std::iter::from_fn(next).flat_map(complaints).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let complaints: Vec<String> = std::thread::scope(|scope| {
+        let players: Vec<_> = (0..threads).map(|_| scope.spawn(play)).collect();
+        let played = players.into_iter().map(|player| player.join().unwrap());
+        played
+            .flat_map(|complaints: Vec<String>| complaints)
+            .collect()
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]

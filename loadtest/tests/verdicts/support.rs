@@ -24,9 +24,16 @@ pub(crate) fn scenarios() -> PathBuf {
 
 /// The plan of a shipped scenario: `folder/file` or `folder/file#variant`.
 pub(crate) fn plan(name: &str) -> Plan {
+    plan_with(name, &[])
+}
+
+/// The same with values of the file replaced, as by `--set path=value`.
+fn plan_with(name: &str, sets: &[(&str, &str)]) -> Plan {
     let (file, variant) = name.split_once('#').unwrap_or((name, ""));
     let path = scenarios().join(format!("{file}.toml"));
+    let own = |(path, value): &(&str, &str)| ((*path).to_owned(), (*value).to_owned());
     let options = Options {
+        overrides: sets.iter().map(own).collect(),
         variant: Some(variant.to_owned()),
         ..Options::default()
     };
@@ -51,6 +58,14 @@ impl Experiment {
         }
     }
 
+    /// The scenario with values of its file replaced: a gateway that is configured wrongly.
+    pub(crate) fn with(name: &str, sets: &[(&str, &str)]) -> Self {
+        Self {
+            plan: plan_with(name, sets),
+            alterations: Alterations::default(),
+        }
+    }
+
     /// The same with our gateway configured otherwise.
     pub(crate) fn with_gateway(mut self, change: impl FnOnce(&mut GatewayConfig)) -> Self {
         change(
@@ -64,21 +79,46 @@ impl Experiment {
         self
     }
 
+    /// The same with nobody told to change anything: a gateway that does not do as it is told.
+    pub(crate) fn without_actions(mut self) -> Self {
+        self.plan.actions.clear();
+        self
+    }
+
+    /// The same with something between the gateway and its backends, by their names.
+    pub(crate) fn with_backends(
+        mut self,
+        bug: impl Fn(&str, Router) -> Router + Send + Sync + 'static,
+    ) -> Self {
+        self.alterations.wrap = Some(Arc::new(bug));
+        self
+    }
+
+    /// The same with something between the gateway and one backend, or all of them (`*`).
+    pub(crate) fn with_backend(self, backend: &'static str, bug: fn(Router) -> Router) -> Self {
+        self.with_backends(move |name, router| {
+            if name == backend || backend == "*" {
+                bug(router)
+            } else {
+                router
+            }
+        })
+    }
+
     /// The same with requests changed on their way from the gateway to one backend.
     pub(crate) fn with_requests_to(
-        mut self,
+        self,
         backend: &'static str,
         change: fn(Request) -> Request,
     ) -> Self {
-        self.alterations.wrap = Some(Arc::new(move |name: &str, router: Router| {
+        self.with_backends(move |name, router| {
             if name != backend && backend != "*" {
                 return router;
             }
             router.layer(map_request(move |request: Request| async move {
                 change(request)
             }))
-        }));
-        self
+        })
     }
 
     /// The same with evidence changed before it is judged.

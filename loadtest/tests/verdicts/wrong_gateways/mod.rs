@@ -3,6 +3,8 @@
 //! A gate that nothing can fail proves nothing, and a gate that fails with everything explains
 //! nothing. So each test names the whole set of what fails.
 
+mod resilience;
+
 use gateway_under_test::config::{BalanceConfig, Condition};
 use loadtest::topology::GatewayConfig;
 

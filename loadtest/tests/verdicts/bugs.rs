@@ -1,0 +1,178 @@
+//! Bugs that gateways have and that no configuration of ours can have, as services between our
+//! gateway and a backend: what the gateway sees of the backend through one of them is what a
+//! gateway with that bug would make of it.
+//!
+//! Each takes the backend's router and gives the router that the gateway gets instead.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::middleware::{from_fn, map_response};
+use axum::response::Response;
+use futures::{Stream, StreamExt, stream};
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
+
+/// The wait that a backend asks for is lost.
+pub(crate) fn losing_retry_after(backend: Router) -> Router {
+    backend.layer(map_response(|mut response: Response| async {
+        response.headers_mut().remove(RETRY_AFTER);
+        response.headers_mut().remove("retry-after-ms");
+        response
+    }))
+}
+
+/// Of the wait that a backend asks for, two seconds are kept.
+pub(crate) fn cutting_waits_short(backend: Router) -> Router {
+    backend.layer(map_response(|mut response: Response| async {
+        if response.headers().contains_key(RETRY_AFTER) {
+            let two = HeaderValue::from_static("2");
+            response.headers_mut().insert(RETRY_AFTER, two);
+            response.headers_mut().remove("retry-after-ms");
+        }
+        response
+    }))
+}
+
+/// A refusal's body is replaced by the gateway's own words.
+pub(crate) fn rewording_errors(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        if response.status().is_success() {
+            return response;
+        }
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(http::header::CONTENT_LENGTH);
+        Response::from_parts(
+            parts,
+            Body::from(r#"{"error":{"message":"upstream error"}}"#),
+        )
+    }))
+}
+
+/// A stream that breaks off is made to look as if it were complete.
+pub(crate) fn hiding_cuts(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        response.map(|body| {
+            let frames = body.into_data_stream().map(|frame| {
+                Ok::<_, axum::Error>(frame.unwrap_or(Bytes::from_static(b"data: [DONE]\n\n")))
+            });
+            Body::from_stream(frames)
+        })
+    }))
+}
+
+/// Answers are read to their end, whether or not anybody still wants them.
+pub(crate) fn reading_on_alone(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        response.map(|body| Body::from_stream(pumped(body)))
+    }))
+}
+
+/// The frames of `body`, which is read by a task of its own.
+fn pumped(body: Body) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    tokio::spawn(async move {
+        let mut frames = body.into_data_stream();
+        while let Some(frame) = frames.next().await {
+            // A receiver that has gone is what this gateway does not notice.
+            sender.unbounded_send(frame).unwrap_or_default();
+        }
+    });
+    receiver
+}
+
+/// A stream that breaks off is asked for once more, behind the client's back.
+pub(crate) fn repeating_cut_streams(backend: Router) -> Router {
+    let again = backend.clone();
+    backend.layer(from_fn(
+        move |request: Request, next: axum::middleware::Next| {
+            let again = again.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let bytes = axum::body::to_bytes(body, usize::MAX)
+                    .await
+                    .expect("the gateway has the whole body");
+                let second = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+                let first = Request::from_parts(parts, Body::from(bytes));
+                let response = next.run(first).await;
+                response.map(|body| Body::from_stream(with_second_try(body, again, second)))
+            }
+        },
+    ))
+}
+
+/// The frames of `body`; where it breaks off, those of another try follow.
+fn with_second_try(
+    body: Body,
+    backend: Router,
+    request: Request,
+) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+    let tries = Some((backend, request));
+    stream::unfold(
+        (body.into_data_stream(), tries),
+        |(mut frames, mut tries)| async {
+            let frame = match (frames.next().await?, tries.take()) {
+                (Err(_), Some((backend, request))) => {
+                    let response = tower::ServiceExt::oneshot(backend, request).await;
+                    frames = response.unwrap_or_default().into_body().into_data_stream();
+                    frames.next().await?
+                }
+                (frame, later) => {
+                    tries = later;
+                    frame
+                }
+            };
+            Some((frame, (frames, tries)))
+        },
+    )
+}
+
+/// Whatever a backend is still answering is dropped as soon as another one is used.
+///
+/// Gives the wrapper of the backend that is left and that of the backend that takes over.
+pub(crate) fn dropping_what_is_in_flight() -> (impl Fn(Router) -> Router, impl Fn(Router) -> Router)
+{
+    let is_left = Arc::new(AtomicBool::new(false));
+    let left = Arc::clone(&is_left);
+    let old = move |backend: Router| {
+        let is_left = Arc::clone(&is_left);
+        backend.layer(map_response(move |response: Response| {
+            let is_left = Arc::clone(&is_left);
+            async move {
+                response.map(|body| {
+                    let passes = move |frame| {
+                        let is_left = is_left.load(Ordering::Relaxed);
+                        if is_left { Err(dropped()) } else { frame }
+                    };
+                    Body::from_stream(body.into_data_stream().map(passes))
+                })
+            }
+        }))
+    };
+    let new = move |backend: Router| {
+        let left = Arc::clone(&left);
+        backend.layer(axum::middleware::map_request(move |request: Request| {
+            left.store(true, Ordering::Relaxed);
+            std::future::ready(request)
+        }))
+    };
+    (old, new)
+}
+
+/// Answers of more than twenty frames break off.
+pub(crate) fn cutting_long_answers(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        response.map(|body| {
+            let frames = body.into_data_stream().enumerate();
+            let passes = |(at, frame)| if at < 20 { frame } else { Err(dropped()) };
+            Body::from_stream(frames.map(passes))
+        })
+    }))
+}
+
+fn dropped() -> axum::Error {
+    axum::Error::new("dropped on the way")
+}
