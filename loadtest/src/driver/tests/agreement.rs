@@ -112,7 +112,8 @@ fn three(class: Class) -> Plan {
     }
 }
 
-/// What both drivers must see alike.
+/// What both drivers must see alike: by attempt its id, status, whether the client left, tokens
+/// and what the watched header said.
 fn seen(evidence: &ClientEvidence) -> Vec<(String, Option<u16>, bool, u64, String)> {
     assert_eq!(evidence.rig.faults, [""; 0]);
     let attempts = evidence.observations.iter().map(|seen| {
@@ -158,8 +159,15 @@ fn both_drivers_see_the_same_of_every_kind_of_client() {
     for (kind, class) in kinds() {
         let sockets = tokio::runtime::Runtime::new().unwrap();
         let sockets = sockets.block_on(on_sockets(class.clone()));
-        let in_virtual_time = in_virtual_time(class);
-        assert_eq!(seen(&sockets), seen(&in_virtual_time), "{kind}");
+        let alike = |evidence| {
+            let mut seen = seen(evidence);
+            // How many tokens reach a socket within a time is the machine's business.
+            if kind == "time" {
+                seen.iter_mut().for_each(|(_, _, _, tokens, _)| *tokens = 0);
+            }
+            seen
+        };
+        assert_eq!(alike(&sockets), alike(&in_virtual_time(class)), "{kind}");
         let rig = &sockets.rig;
         assert_eq!(
             rig.driver_requests,
