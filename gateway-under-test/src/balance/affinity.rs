@@ -3,7 +3,8 @@
 //! What a conversation needs whose state is kept by one backend: the next turn finds it there.
 //! A cookie's value is drawn from the gateway's seed and the backend's name: it tells nobody
 //! what stands behind the gateway, every instance with this seed understands it, and one that
-//! is made up is very unlikely to mean anything. A caller whose backend is out goes where others
+//! is made up is very unlikely to mean anything (who knows seed and names can choose a backend,
+//! which is all there is to gain). A caller whose backend is out goes where others
 //! go, and stays there.
 // Source: https://learn.microsoft.com/azure/api-management/backends, "session affinity" (read
 // 2026-08).

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
 use clock::Clock;
+use gateway_under_test::server::{self, Bounds};
 use gateway_under_test::{Gateway, upstream};
 use simulator::Simulator;
 use thiserror::Error;
@@ -300,7 +300,7 @@ impl SetUp<'_> {
             })
             .await?
             .map_err(anyhow::Error::msg)?;
-        let address = self.serve("gateway", address, gateway.router()).await?;
+        let address = self.serve_gateway(gateway.clone(), address).await?;
         Ok(RunningGateway::Local {
             gateway,
             config: running,
@@ -352,23 +352,16 @@ impl SetUp<'_> {
         Ok(address)
     }
 
-    /// Binds `address` and serves `router` there until the rig stops.
-    async fn serve(
+    /// Binds `address` and serves `gateway` there until the rig stops.
+    async fn serve_gateway(
         &self,
-        who: &str,
+        gateway: Gateway,
         address: SocketAddr,
-        router: Router,
     ) -> anyhow::Result<SocketAddr> {
-        let (listener, address) = self.bind(who, address).await?;
-        let serving = axum::serve(
-            axum::serve::ListenerExt::tap_io(listener, |stream| {
-                // Without it the last segment of a stream waits for the client's delayed ack.
-                let _ = stream.set_nodelay(true);
-            }),
-            router,
-        )
-        .with_graceful_shutdown(stopped(self.stop.clone()));
-        self.servers.handle().spawn(async move { serving.await });
+        let (listener, address) = self.bind("gateway", address).await?;
+        let stop = stopped(self.stop.clone());
+        let serving = server::serve(gateway, listener, Bounds::default(), stop);
+        self.servers.handle().spawn(serving);
         Ok(address)
     }
 
