@@ -3,6 +3,7 @@
 //! A gate that nothing can fail proves nothing, and a gate that fails with everything explains
 //! nothing. So each test names the whole set of what fails.
 
+mod pools;
 mod resilience;
 
 use gateway_under_test::config::{BalanceConfig, Condition};
@@ -13,14 +14,24 @@ use crate::support::{
 };
 
 /// Every scenario with a gateway.
-const THROUGH_A_GATEWAY: [&str; 8] = [
+const THROUGH_A_GATEWAY: [&str; 18] = [
+    "genai-gateway-apim/round-robin",
+    "landing-zone/priority-weighted",
+    "load-balancing/failing-backend#breaker",
     "load-balancing/simple",
     "load-balancing/weighted",
     "load-balancing/weighted#smooth",
     "load-balancing/weighted#arbitrary",
+    "manage-spikes-with-payg/breaker",
+    "manage-spikes-with-payg/breaker-both-open",
+    "manage-spikes-with-payg/breaker-with-retry",
+    "manage-spikes-with-payg/landing-zone",
     "manage-spikes-with-payg/retry",
+    "manage-spikes-with-payg/retry-first-fast",
     "manage-spikes-with-payg/retry-payg-saturated",
+    "manage-spikes-with-payg/retry-ptu-error",
     "manage-spikes-with-payg/retry-ptu-timeout",
+    "pool-failover/failover",
     "request-forwarding/transparent",
 ];
 
