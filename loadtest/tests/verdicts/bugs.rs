@@ -25,6 +25,19 @@ pub(crate) fn losing_retry_after(backend: Router) -> Router {
     }))
 }
 
+/// The first refusal with a date is a crash.
+pub(crate) fn crashing_at_a_date(backend: Router) -> Router {
+    let has_crashed = Arc::new(AtomicBool::new(false));
+    backend.layer(map_response(move |mut response: Response| {
+        let asked = response.headers().get(RETRY_AFTER);
+        let is_date = asked.is_some_and(|asked| asked.as_bytes().ends_with(b"GMT"));
+        if is_date && !has_crashed.swap(true, Ordering::Relaxed) {
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        async move { response }
+    }))
+}
+
 /// Of the wait that a backend asks for, two seconds are kept.
 pub(crate) fn cutting_waits_short(backend: Router) -> Router {
     backend.layer(map_response(|mut response: Response| async {

@@ -3,8 +3,12 @@
 //! A gate that nothing can fail proves nothing, and a gate that fails with everything explains
 //! nothing. So each test names the whole set of what fails.
 
+mod labs;
+mod latency_routing;
 mod pools;
+mod regressions;
 mod resilience;
+mod smart_load_balancing;
 
 use gateway_under_test::config::{BalanceConfig, Condition};
 use loadtest::topology::GatewayConfig;
@@ -12,6 +16,12 @@ use loadtest::topology::GatewayConfig;
 use crate::support::{
     Experiment, ids, with_answer_twice, with_clients_key, without_body, without_log_line,
 };
+
+/// Plays the scenario with these values replaced: exactly `gates` fail.
+fn assert_fails<const N: usize>(name: &str, sets: &[(&str, &str)], gates: [&str; N]) {
+    let failures = Experiment::with(name, sets).failures();
+    assert_eq!(failures, ids(gates), "{name} with {sets:?}");
+}
 
 /// Every scenario with a gateway.
 const THROUGH_A_GATEWAY: [&str; 18] = [
