@@ -15,9 +15,6 @@ pub(super) struct Arguments {
     /// Files or folders
     #[arg(default_value = "scenarios")]
     paths: Vec<PathBuf>,
-    /// As a Markdown table
-    #[arg(long)]
-    markdown: bool,
     /// Only scenarios with this tag
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
@@ -48,14 +45,9 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
             name: input.plan.name,
             about: input.plan.about,
             tags: input.plan.tags,
-            source: input.plan.source,
         })
         .collect();
-    terminal::print(&if arguments.markdown {
-        catalogue::markdown(&rows)
-    } else {
-        catalogue::text(&rows, &terminal::stdout_style())
-    });
+    terminal::print(&catalogue::text(&rows, &terminal::stdout_style()));
     0
 }
 

@@ -1,4 +1,4 @@
-//! What there is to run: the rows of `list`, as aligned text or as a Markdown table.
+//! What there is to run: the rows of `list`.
 
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ pub struct Row {
     pub gates: usize,
     /// Simulated length of its phases.
     pub simulated: Duration,
-    /// Where the experiment comes from.
-    pub source: String,
 }
 
 /// Two or more lines per scenario: name, gates, length and tags, then the question.
@@ -56,32 +54,6 @@ fn totals(rows: &[Row]) -> String {
     )
 }
 
-/// A Markdown table with the same columns and the source.
-pub fn markdown(rows: &[Row]) -> String {
-    let mut lines = vec![
-        "| scenario | question | gates | simulated | tags | source |".to_owned(),
-        "|---|---|--:|--:|---|---|".to_owned(),
-    ];
-    lines.extend(rows.iter().map(|row| {
-        let cells = [
-            format!("`{}`", row.name),
-            row.about.clone(),
-            row.gates.to_string(),
-            number::length(row.simulated),
-            row.tags.join(", "),
-            row.source.clone(),
-        ];
-        format!("| {} |", cells.map(|cell| escape(&cell)).join(" | "))
-    }));
-    lines.join("\n") + "\n"
-}
-
-/// A cell must not end its column or its line.
-fn escape(cell: &str) -> String {
-    let words: Vec<_> = cell.split_whitespace().collect();
-    words.join(" ").replace('|', "\\|")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::secs;
@@ -94,7 +66,6 @@ mod tests {
             tags: vec!["reliability".to_owned(), "costs".to_owned()],
             gates,
             simulated: secs(seconds),
-            source: "toolkit | spikes".to_owned(),
         };
         vec![
             row("load-balancing/simple", 4, 60, "Three backends take turns."),
@@ -118,16 +89,6 @@ mod tests {
             and nothing else.
 
         2 scenarios · 13 gates · 10 min simulated
-        ");
-    }
-
-    #[test]
-    fn markdown_cells_stay_in_their_column() {
-        insta::assert_snapshot!(markdown(&rows()), @r"
-        | scenario | question | gates | simulated | tags | source |
-        |---|---|--:|--:|---|---|
-        | `load-balancing/simple` | Three backends take turns. | 4 | 1 min | reliability, costs | toolkit \| spikes |
-        | `manage-spikes-with-payg/retry-payg-saturated` | A spike fills the PTU and what it spills fills PAYG too; clients see 429, and nothing else. | 9 | 9 min | reliability, costs | toolkit \| spikes |
         ");
     }
 }

@@ -133,7 +133,6 @@ fn the_list_can_be_narrowed_by_tag() {
         scenarios.to_str().unwrap(),
         "--tag",
         "baseline",
-        "--markdown",
     ]));
     assert!(
         listed.contains("baseline/direct") && !listed.contains("load-balancing"),
