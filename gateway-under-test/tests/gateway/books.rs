@@ -20,7 +20,7 @@ const POLICIES: [(&str, usize); 9] = [
     ("labs/backend-pool-load-balancing-no-repick", 3),
     ("labs/advanced-load-balancing", 51),
     ("labs/advanced-load-balancing-fixed", 51),
-    ("genai-gateway-apim/round-robin-fixed", 2),
+    ("genai-gateway-apim/round-robin-fixed", 4),
     ("latency-routing/preferred-fixed", 4),
     ("labs/session-awareness", 1),
 ];
