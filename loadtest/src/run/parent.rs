@@ -54,6 +54,20 @@ pub struct Played {
     pub exit_code: u8,
 }
 
+impl Played {
+    /// Why its rig was invalid, if it was: by its report, or before there was one, when ports or
+    /// timers of a machine that did other things as well were not fit for it.
+    fn invalid(&self) -> Option<Vec<String>> {
+        match &self.finished.report {
+            Ok(report) if report.verdict.outcome == Outcome::Invalid => {
+                Some(report.verdict.invalid.clone())
+            }
+            Err(said) if self.exit_code == Outcome::Invalid.exit_code() => Some(vec![said.clone()]),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
 /// How a child ended.
 struct Ended {
     task: Task,
@@ -74,13 +88,9 @@ pub async fn play(
     let order: Vec<String> = tasks.iter().map(|task| task.job.plan.clone()).collect();
     let mut ended = side_by_side(tasks, jobs, audience, &cancel).await;
     for ended in &mut ended {
-        let invalid = match &ended.played.finished.report {
-            Ok(report) if report.verdict.outcome == Outcome::Invalid => {
-                report.verdict.invalid.clone()
-            }
-            _ => continue,
-        };
-        if !cancel.is_cancelled() {
+        if let Some(invalid) = ended.played.invalid()
+            && !cancel.is_cancelled()
+        {
             let mut again = ended.task.clone();
             again.job.invalid_before = invalid;
             *ended = one(again, audience, &cancel).await;
@@ -119,8 +129,7 @@ async fn side_by_side(
             return ended;
         };
         rate -= over_now.task.requests_per_second;
-        let is_repeated =
-            over_now.played.finished.outcome() == Some(Outcome::Invalid) && !cancel.is_cancelled();
+        let is_repeated = over_now.played.invalid().is_some() && !cancel.is_cancelled();
         if !is_repeated {
             audience.over(&over_now.played);
         }
