@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Fault};
 use crate::simulator::Shared;
 
 /// `GET /`: the server is up.
@@ -36,16 +36,32 @@ pub(crate) async fn patch(
         Ok(Json(patch)) => patch,
         Err(rejection) => return error(rejection.status(), &rejection.body_text(), &[]),
     };
-    if patch["stopped"] == true {
-        let message = "a simulator that is stopped by this API could not be started by it again";
-        let reason = ConfigError::new(["stopped"], message)
-            .with_help("stop the process, or let faults play \"refused\" with `until` or `flap`");
+    if let Some(reason) = lockout(&patch) {
         return unchanged(&[reason]);
     }
     match shared.control().patch(&patch) {
         Ok(()) => config(State(shared)).await,
         Err(reasons) => unchanged(&reasons),
     }
+}
+
+/// Why nobody could take `patch` back: it would close this API for good.
+fn lockout(patch: &Value) -> Option<ConfigError> {
+    if patch["stopped"] == true {
+        let message = "a simulator that is stopped by this API could not be started by it again";
+        let stopped = ConfigError::new(["stopped"], message);
+        return Some(
+            stopped.with_help(
+                "stop the process, or let faults play \"refused\" with `until` or `flap`",
+            ),
+        );
+    }
+    // A list that cannot be read changes nothing, and is told by who reads it.
+    let faults = Vec::<Fault>::deserialize(&patch["faults"]).ok()?;
+    let index = faults.iter().position(Fault::refuses_for_good)?;
+    let message = "connections that are refused for good could not be allowed again by this API";
+    let refused = ConfigError::new(["faults", &index.to_string()], message);
+    Some(refused.with_help("give it an end: when = { until = \"60s\" }, or `flap`"))
 }
 
 fn unchanged(reasons: &[ConfigError]) -> Response {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use clock::Span;
 use http::{HeaderName, HeaderValue};
@@ -120,7 +121,8 @@ pub enum Play {
 pub struct StatusFault {
     /// The status, from 200 to 599.
     pub code: u16,
-    /// Headers beside, or instead of, those that every answer has.
+    /// Headers beside, or instead of, those that every answer has; a number in `retry-after` or
+    /// `retry-after-ms` is a promise, too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// The body; what the service says with this status where it is absent.
@@ -230,6 +232,11 @@ impl When {
 }
 
 impl Fault {
+    /// Whether it refuses every connection until somebody takes it back.
+    pub fn refuses_for_good(&self) -> bool {
+        self.play == Play::Refused && self.when.until.is_none() && self.when.flap.is_none()
+    }
+
     /// Checks what the types leave open; `knows` tells the simulator's deployments.
     pub(super) fn check(
         &self,
@@ -261,6 +268,19 @@ impl Fault {
 }
 
 impl StatusFault {
+    /// The wait that its answer promises: what headers of its own say, else `retry_after`.
+    pub(crate) fn promise(&self) -> Option<Duration> {
+        let own = |header: &str, unit: f64| {
+            let mut headers = self.headers.iter();
+            let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(header))?;
+            let number: f64 = value.trim().parse().ok()?;
+            Duration::try_from_secs_f64(number * unit).ok()
+        };
+        own("retry-after-ms", 0.001)
+            .or_else(|| own("retry-after", 1.0))
+            .or(self.retry_after.map(Span::get))
+    }
+
     fn check(&self) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         if !(200..=599).contains(&self.code) {

@@ -13,9 +13,9 @@ use crate::openai::{Refusal, headers};
 /// The answer, booked as a refusal for the reason `fault`.
 pub(super) fn answer(exchange: &Exchange, fault: &StatusFault) -> Response {
     let status = StatusCode::from_u16(fault.code).expect("a checked fault has a status");
-    let wait = fault.retry_after.map(|wait| Wait::For(wait.get()));
+    let wait = fault.promise().map(Wait::For);
     let mut response = exchange.refuse(&Refusal::Fault { status, wait }, None);
-    if let Some(wait) = wait {
+    if let Some(wait) = fault.retry_after.map(|wait| Wait::For(wait.get())) {
         let (seconds, ms) = (wait.seconds().into(), wait.millis().into());
         let headers = response.headers_mut();
         match fault.retry_after_style.unwrap_or_default() {

@@ -166,10 +166,28 @@ async fn wrong_admin_requests_get_json_errors() {
 #[tokio::test(start_paused = true)]
 async fn nobody_stops_the_simulator_that_could_not_start_it_again() {
     let rig = unlimited();
-    let request = Request::patch("/++/config").header("content-type", "application/json");
-    let request = request.body(Body::from(r#"{ "stopped": true }"#)).unwrap();
-    let answer = rig.send(request).await;
+    let stopped = json!({ "stopped": true });
+    let answer = admin(&rig, Method::PATCH, "/++/config", &stopped).await;
     insta::assert_snapshot!(answer.text(), @r#"
     {"error":{"code":"400","message":"the configuration was not changed","reasons":[{"path":"stopped","message":"a simulator that is stopped by this API could not be started by it again","help":"stop the process, or let faults play \"refused\" with `until` or `flap`"}]}}
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_refuses_connections_for_good_who_could_not_allow_them_again() {
+    let rig = unlimited();
+    let delayed = json!({ "play": { "delay": "1s" } });
+    let refused = |when: Value| json!({ "faults": [delayed, { "when": when, "play": "refused" }] });
+    let for_good = refused(json!({ "from": "5s" }));
+    let answer = admin(&rig, Method::PATCH, "/++/config", &for_good).await;
+    insta::assert_snapshot!(answer.text(), @r#"
+    {"error":{"code":"400","message":"the configuration was not changed","reasons":[{"path":"faults.1","message":"connections that are refused for good could not be allowed again by this API","help":"give it an end: when = { until = \"60s\" }, or `flap`"}]}}
+    "#);
+    for passing in [
+        json!({ "from": "5s", "until": "60s" }),
+        json!({ "flap": { "down": "5s", "up": "5s" } }),
+    ] {
+        let answer = admin(&rig, Method::PATCH, "/++/config", &refused(passing)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    }
 }

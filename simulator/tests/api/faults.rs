@@ -137,6 +137,26 @@ async fn a_wait_is_promised_in_the_style_that_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_in_a_header_of_its_own_is_booked_as_a_promise() {
+    let rig = faulty("");
+    let mut booked = Vec::new();
+    for headers in [
+        json!({ "Retry-After": "7" }),
+        json!({ "retry-after": "7", "retry-after-ms": "6500" }),
+        json!({ "retry-after": "soon" }),
+    ] {
+        let status = json!({ "code": 429, "retry_after": "2s", "headers": headers });
+        let patch = json!({ "faults": [{ "play": { "status": status } }] });
+        rig.simulator.control().patch(&patch).unwrap();
+        rig.send(chat(&hello(1))).await;
+        booked.extend(rig.simulator.ledger().entries().pop());
+    }
+    let booked: Vec<_> = booked.iter().map(|entry| entry.retry_after_ms).collect();
+    // What cannot be read as a number promises nothing; `retry_after` does.
+    assert_eq!(booked, [Some(7_000), Some(6_500), Some(2_000)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_may_bring_its_own_headers_and_body() {
     let rig = faulty(
         r#"{ play = { status = { code = 429, headers = { x-ratelimit-reset-tokens = "55", content-type = "text/html" }, body = "<p>" } } }"#,
