@@ -70,9 +70,13 @@ struct Crew {
     sockets: Arc<Sockets>,
 }
 
-/// Where requests go, and the client that sends them.
+/// Where requests go, and the clients that send them.
 struct Sockets {
+    /// Keeps its connections.
     client: Client,
+    /// Makes a connection for each request: probes are compared, and an open one would be a head
+    /// start. The reference's prober makes one for each, too.
+    probing: Client,
     /// One for each kind of request.
     routes: Vec<Route>,
     clock: Clock,
@@ -191,8 +195,11 @@ impl Sockets {
             };
             Some(Route::new(template, base))
         });
+        let client =
+            |kept_idle| client(kept_idle).map_err(|error| DriverError::Failed(error.to_string()));
         Ok(Self {
-            client: client().map_err(|error| DriverError::Failed(error.to_string()))?,
+            client: client(usize::MAX)?,
+            probing: client(0)?,
             routes: routes.collect::<Result<_, _>>()?,
             clock: run.clock.clone(),
         })
@@ -205,15 +212,19 @@ impl Sockets {
         Some(self.routes.iter().find(is_route)?.url.clone())
     }
 
-    /// The request as the client sends it; it gives up by itself at the deadline.
-    fn request(&self, outgoing: Outgoing<'_>) -> Result<RequestBuilder, TransportError> {
+    /// The request as `client` sends it; it gives up by itself at the deadline.
+    fn request(
+        &self,
+        client: &Client,
+        outgoing: Outgoing<'_>,
+    ) -> Result<RequestBuilder, TransportError> {
         // As where nobody listens.
         let url = self.url(&outgoing).ok_or(TransportError::Refused)?;
         let mut request = reqwest::Request::new(outgoing.method, url);
         *request.headers_mut() = outgoing.headers;
         *request.body_mut() = Some(outgoing.body.into());
         *request.timeout_mut() = self.clock.wall(outgoing.deadline.since(self.clock.now()));
-        Ok(RequestBuilder::from_parts(self.client.clone(), request))
+        Ok(RequestBuilder::from_parts(client.clone(), request))
     }
 }
 
@@ -229,27 +240,29 @@ impl Route {
     }
 }
 
-/// The HTTP client of all users: sends exactly what it is told, once, and directly.
+/// An HTTP client that sends exactly what it is told, once, and directly, and keeps so many idle
+/// connections to each server.
 ///
 /// A proxy of the environment would stand between us and loopback; a redirect followed, a retry
 /// or an answer unpacked would hide what the gateway did.
-fn client() -> reqwest::Result<Client> {
+fn client(kept_idle: usize) -> reqwest::Result<Client> {
     Client::builder()
         .no_proxy()
         .no_gzip()
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(usize::MAX)
+        .pool_max_idle_per_host(kept_idle)
         .build()
 }
 
 impl Transport for GooseTransport<'_> {
     async fn send(&mut self, outgoing: Outgoing<'_>) -> Result<Incoming, TransportError> {
         // The client keeps the deadline, because goose does not count a request that is dropped.
+        let request = self.sockets.request(&self.sockets.client, outgoing)?;
         let request = GooseRequest::builder()
             .method(GooseMethod::Post)
-            .set_request_builder(self.sockets.request(outgoing)?)
+            .set_request_builder(request)
             .build();
         let answer = self.user.request(request).await;
         match answer {
@@ -262,10 +275,10 @@ impl Transport for GooseTransport<'_> {
     }
 }
 
-/// For requests that no user of goose sends.
+/// For requests that no user of goose sends: those of probers.
 impl Transport for Arc<Sockets> {
     async fn send(&mut self, outgoing: Outgoing<'_>) -> Result<Incoming, TransportError> {
-        let answer = self.request(outgoing)?.send().await;
+        let answer = self.request(&self.probing, outgoing)?.send().await;
         answer
             .map(Incoming::from)
             .map_err(|error| socket_error(&error))
@@ -412,7 +425,7 @@ mod tests {
         // A client prints its proxies, the system's among them, if it has any.
         let by_default = Client::builder().build().unwrap();
         assert!(format!("{by_default:?}").contains("proxies"));
-        assert!(!format!("{:?}", client().unwrap()).contains("proxies"));
+        assert!(!format!("{:?}", client(0).unwrap()).contains("proxies"));
     }
 
     #[tokio::test]

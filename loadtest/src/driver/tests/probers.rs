@@ -1,11 +1,16 @@
 //! Probers in virtual time: whom they ask, what they report, and whom they keep waiting.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use axum::Json;
+use axum::extract::ConnectInfo;
+use axum::{Json, Router};
+use clock::Speed;
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 use super::*;
+use crate::driver::attack;
 use crate::plan::{Api, Operation, Probe, Prober, Target};
 
 /// Measures `payg-1` to `payg-3`, each within two seconds.
@@ -111,6 +116,37 @@ async fn backends_are_reported_fastest_first_and_who_does_not_answer_last() {
 async fn equally_fast_backends_stay_in_the_order_of_the_file() {
     let (_, told) = play_before(probing(3, &[0.0]), [0.1, 0.1, 0.1]).await;
     assert_eq!(told, [json!(["payg-1-id", "payg-2-id", "payg-3-id"])]);
+}
+
+#[tokio::test]
+async fn no_probe_finds_a_connection_that_another_one_opened() {
+    let peers = Arc::new(Mutex::new(Vec::new()));
+    let seen = peers.clone();
+    let server = Router::new().fallback(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move {
+        seen.lock().unwrap().push(peer);
+        "{}"
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = server.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = tokio::spawn(async { axum::serve(listener, server).await });
+    let clock = Clock::real(Speed::try_from(20.0).unwrap(), DEFAULT_ANCHOR);
+    let idle = Plan {
+        phases: vec![phase("only", 0.0, 4.0, Load::Idle)],
+        ..probing(2, &[0.0, 1.0])
+    };
+    let mut run = run(idle, &clock, Endpoint::Url(url.clone()));
+    let backends = ["payg-1", "payg-2", "payg-3"];
+    let backends = backends.map(|name| (name.to_owned(), Endpoint::Url(url.clone())));
+    run.endpoints.simulators = backends.into();
+    attack(run).await.unwrap();
+    serving.abort();
+    let mut peers = peers.lock().unwrap().clone();
+    // Two samples of each backend and a report, twice.
+    assert_eq!(peers.len(), 14);
+    peers.sort_unstable();
+    peers.dedup();
+    assert_eq!(peers.len(), 14);
 }
 
 #[tokio::test(start_paused = true)]
