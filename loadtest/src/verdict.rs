@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Verdict {
     /// Pass, fail, or a rig that cannot be believed.
     pub outcome: Outcome,
-    /// Why the rig is invalid, one sentence each; empty unless the outcome is [`Outcome::Invalid`].
+    /// Why there is no verdict on the gateway, one sentence each; empty unless the outcome is
+    /// [`Outcome::Invalid`] or [`Outcome::Skipped`].
     pub invalid: Vec<String>,
     /// The scenario's gates in the order of the file.
     pub gates: Vec<GateResult>,
@@ -20,7 +21,7 @@ pub struct Verdict {
     pub join: JoinSummary,
 }
 
-/// The three verdicts, and a run that was cut short.
+/// The three verdicts, a run that was cut short, and one that was not made.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -32,6 +33,8 @@ pub enum Outcome {
     Invalid,
     /// The run was cancelled; its evidence is partial; exit code 105.
     Cancelled,
+    /// The gateway, or a simulator elsewhere, cannot play the scenario: counts neither way.
+    Skipped,
 }
 
 /// The judgement of one gate.
@@ -116,7 +119,7 @@ impl Outcome {
     /// The process exit code that stands for this outcome.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Pass => 0,
+            Self::Pass | Self::Skipped => 0,
             Self::Fail => 99,
             Self::Invalid => 98,
             Self::Cancelled => 105,

@@ -35,8 +35,12 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
             return 2;
         }
     };
+    for skipped in &inputs.skipped {
+        let (name, reason) = (&skipped.plan.name, &skipped.reason);
+        terminal::tell(format_args!("skipped: {name}: {reason}"));
+    }
     let mut exit_code = 0;
-    for input in &inputs {
+    for input in &inputs.playable {
         match super::run::check(input, &arguments.changes) {
             Ok(dry_run) if !arguments.quiet => terminal::print(&shown(input, &dry_run)),
             Ok(_) => {}
@@ -47,7 +51,10 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
         }
     }
     if exit_code == 0 {
-        terminal::tell(format_args!("{} scenarios are in order", inputs.len()));
+        terminal::tell(format_args!(
+            "{} scenarios are in order",
+            inputs.playable.len()
+        ));
     }
     exit_code
 }

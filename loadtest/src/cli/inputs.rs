@@ -41,6 +41,33 @@ pub(super) struct Input {
     pub(super) own: Plan,
 }
 
+/// The scenarios of the arguments.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// Those that this run's gateway and simulators can play.
+    pub(super) playable: Vec<Input>,
+    /// The others.
+    pub(super) skipped: Vec<Skipped>,
+}
+
+/// A scenario that is right, and that somebody else's gateway or simulator cannot play.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    pub(super) plan: Plan,
+    /// Why it cannot be played.
+    pub(super) reason: String,
+}
+
+/// A scenario file of the arguments.
+#[derive(Debug, Eq, PartialEq)]
+struct Found {
+    file: PathBuf,
+    /// The variant that is asked for; none for all.
+    variant: Option<String>,
+    /// Whether it was asked for by name and not found in a folder.
+    is_named: bool,
+}
+
 /// What is wrong with the arguments or the files, as it is to be printed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -90,55 +117,101 @@ impl Changes {
 
 /// Every scenario of `paths`, or everything that is wrong with any of them.
 ///
-/// A path is a file, `FILE#variant`, or a folder, whose scenario files are found at any depth.
-pub(super) fn load(paths: &[PathBuf], changes: &Changes) -> Result<Vec<Input>, Unusable> {
+/// A path is a file, `FILE#variant`, or a folder, whose scenario files are found at any depth. What
+/// cannot be played is skipped, unless it is all that a file has which was asked for by name.
+pub(super) fn load(paths: &[PathBuf], changes: &Changes) -> Result<Inputs, Unusable> {
     let options = changes.options()?;
-    let mut inputs = Vec::new();
+    let mut inputs = Inputs::default();
     let mut wrong: Vec<String> = Vec::new();
-    for (file, variant) in files(paths)? {
-        let options = Options {
-            variant,
-            ..options.clone()
-        };
-        match load_file(&file, &options) {
-            Ok(more) => inputs.extend(more),
+    for found in files(paths)? {
+        match load_file(&found, &options) {
+            Ok(more) => {
+                inputs.playable.extend(more.playable);
+                inputs.skipped.extend(more.skipped);
+            }
             Err(errors) => wrong.push(errors.to_string()),
         }
     }
     if !wrong.is_empty() {
         return Err(Unusable(wrong.join("\n\n")));
     }
-    if inputs.is_empty() {
+    if inputs.playable.is_empty() && inputs.skipped.is_empty() {
         return Err(Unusable("error: no scenario file there".to_owned()));
     }
-    if changes.trace.is_some() && !inputs.iter().any(|input| input.plan.replays_a_trace()) {
+    let mut plans = inputs.playable.iter().map(|input| &input.plan);
+    if changes.trace.is_some() && !plans.any(Plan::replays_a_trace) {
         return Err(Unusable(
             "error: --trace is given, but nothing here replays a trace".to_owned(),
         ));
     }
-    notice_dropped_speeds(&inputs, &options);
+    notice_dropped_speeds(&inputs.playable, &options);
     Ok(inputs)
 }
 
-fn load_file(file: &Path, options: &Options) -> Result<Vec<Input>, ScenarioErrors> {
-    let plans = scenario::load(file, options)?;
-    let own = scenario::load(
-        file,
-        &Options {
-            gateway: None,
-            ..options.clone()
+/// Each plan of a file: with our own gateway, which tells all mistakes, and as it is to be played.
+fn load_file(found: &Found, options: &Options) -> Result<Inputs, ScenarioErrors> {
+    let file = &found.file;
+    let own = Options {
+        variant: found.variant.clone(),
+        gateway: None,
+        ..options.clone()
+    };
+    let mut inputs = Inputs::default();
+    let mut unplayable = None;
+    for own in scenario::load(file, &own)? {
+        let variant = own.name.split_once('#');
+        let variant = variant.map_or(String::new(), |(_, variant)| variant.to_owned());
+        match as_played(file, &own, &variant, options) {
+            Ok(plan) => inputs.playable.push(Input {
+                file: file.clone(),
+                variant,
+                plan,
+                own,
+            }),
+            Err(errors) => match errors.unplayable() {
+                Some(reason) => {
+                    inputs.skipped.push(skipped(own, reason, options));
+                    unplayable = Some(errors);
+                }
+                None => return Err(errors),
+            },
+        }
+    }
+    match unplayable {
+        Some(errors) if found.is_named && inputs.playable.is_empty() => Err(errors),
+        _ => Ok(inputs),
+    }
+}
+
+/// The plan `own` with the gateway and the simulators that are to play it.
+fn as_played(
+    file: &Path,
+    own: &Plan,
+    variant: &str,
+    options: &Options,
+) -> Result<Plan, ScenarioErrors> {
+    if options.gateway.is_none() {
+        return Ok(own.clone());
+    }
+    let options = Options {
+        variant: Some(variant.to_owned()),
+        ..options.clone()
+    };
+    let plan = scenario::load(file, &options)?.pop();
+    // The file that had this variant a moment ago has it still.
+    Ok(plan.unwrap_or_else(|| own.clone()))
+}
+
+fn skipped(own: Plan, reason: &str, options: &Options) -> Skipped {
+    let profile = options.gateway.clone();
+    let gateway = own.gateway.clone().zip(profile);
+    Skipped {
+        reason: reason.to_owned(),
+        plan: Plan {
+            gateway: gateway.map(|(gateway, profile)| gateway.replaced_by(profile)),
+            ..own
         },
-    )?;
-    let inputs = plans.into_iter().zip(own).map(|(plan, own)| Input {
-        file: file.to_owned(),
-        variant: plan
-            .name
-            .split_once('#')
-            .map_or(String::new(), |(_, variant)| variant.to_owned()),
-        plan,
-        own,
-    });
-    Ok(inputs.collect())
+    }
 }
 
 /// A speed in a file is dropped where somebody else's clock rules, and that is said.
@@ -167,19 +240,27 @@ fn notice_dropped_speeds(inputs: &[Input], options: &Options) {
 }
 
 /// The files of `paths` with the variant that is asked for, in order, each once.
-fn files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Option<String>)>, Unusable> {
-    let mut files: Vec<(PathBuf, Option<String>)> = Vec::new();
+fn files(paths: &[PathBuf]) -> Result<Vec<Found>, Unusable> {
+    let named = |file: &Path, variant: Option<&str>| Found {
+        file: file.to_owned(),
+        variant: variant.map(str::to_owned),
+        is_named: true,
+    };
+    let mut files: Vec<Found> = Vec::new();
     for path in paths {
         let text = path.to_string_lossy();
         if path.is_dir() {
-            files.extend(below(path)?.into_iter().map(|file| (file, None)));
+            files.extend(below(path)?.into_iter().map(|file| Found {
+                is_named: false,
+                ..named(&file, None)
+            }));
         } else if path.is_file() {
-            files.push((path.clone(), None));
+            files.push(named(path, None));
         } else if let Some((file, variant)) = text
             .rsplit_once('#')
             .filter(|(file, _)| Path::new(file).is_file())
         {
-            files.push((PathBuf::from(file), Some(variant.to_owned())));
+            files.push(named(Path::new(file), Some(variant)));
         } else {
             return Err(Unusable(format!(
                 "error: there is no scenario file or folder {text}"

@@ -29,7 +29,7 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
         trace: None,
     };
     let inputs = match inputs::load(&arguments.paths, &changes) {
-        Ok(inputs) => inputs,
+        Ok(inputs) => inputs.playable,
         Err(unusable) => {
             terminal::tell(unusable);
             return 2;

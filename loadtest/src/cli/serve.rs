@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<u8> {
     let input = match inputs::load(std::slice::from_ref(&arguments.file), &arguments.changes) {
-        Ok(mut inputs) => inputs.swap_remove(0),
+        Ok(mut inputs) => inputs.playable.swap_remove(0),
         Err(unusable) => {
             terminal::tell(unusable);
             return Ok(2);

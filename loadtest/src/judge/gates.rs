@@ -20,7 +20,7 @@ impl Case<'_> {
     pub(crate) fn judge_gate(&self, gate: &Gate) -> GateJudgement {
         match &gate.body {
             Body::Off { reason } => GateJudgement {
-                result: off(gate, reason),
+                result: unjudged(gate, State::Off(reason.clone())),
                 invalid: None,
             },
             Body::Sentence { clauses } => self.judge_clauses(gate, clauses),
@@ -97,11 +97,12 @@ fn detail(gate: &Gate, judged: &[(&Clause, Judged)]) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
-fn off(gate: &Gate, reason: &str) -> GateResult {
+/// The result of a gate that nobody looked at.
+pub(super) fn unjudged(gate: &Gate, state: State) -> GateResult {
     GateResult {
         id: gate.id.clone(),
         sentence: gate.text.clone(),
-        state: State::Off(reason.to_owned()),
+        state,
         observed: String::new(),
         declared: String::new(),
         samples: 0,

@@ -41,9 +41,9 @@ use serde::{Deserialize, Serialize};
 
 use self::case::Case;
 use crate::evidence::Evidence;
-use crate::gate::Gate;
+use crate::gate::{Body, Gate};
 use crate::plan::Plan;
-use crate::verdict::{GateResult, Outcome, State, Verdict};
+use crate::verdict::{GateResult, JoinSummary, Outcome, State, Verdict};
 
 /// How the run was run, as far as a judgement depends on it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -96,6 +96,25 @@ pub fn judge_facts(facts: &Facts, evidence: &Evidence, context: JudgeContext) ->
         must_observe,
         books,
         join: case.joined.summary,
+    }
+}
+
+/// The verdict on a run that is not made, and why.
+pub fn skipped(plan: &Plan, why: &str) -> Verdict {
+    let result = |gate: &Gate| {
+        let state = match &gate.body {
+            Body::Off { reason } => State::Off(reason.clone()),
+            Body::Sentence { .. } => State::NotJudged(why.to_owned()),
+        };
+        gates::unjudged(gate, state)
+    };
+    Verdict {
+        outcome: Outcome::Skipped,
+        invalid: vec![why.to_owned()],
+        gates: plan.gates.iter().map(result).collect(),
+        must_observe: plan.must_observe.iter().map(result).collect(),
+        books: Vec::new(),
+        join: JoinSummary::default(),
     }
 }
 

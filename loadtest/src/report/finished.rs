@@ -23,7 +23,12 @@ impl Finished {
         Some(report.verdict.outcome)
     }
 
-    /// Whether it counts as passed; whatever is not a pass counts as failed.
+    /// Whether it was not played at all, and counts neither way.
+    pub fn is_skipped(&self) -> bool {
+        self.outcome() == Some(Outcome::Skipped)
+    }
+
+    /// Whether it counts as passed; whatever else was played counts as failed.
     pub fn has_passed(&self) -> bool {
         self.outcome() == Some(Outcome::Pass)
     }

@@ -80,6 +80,7 @@ fn rig(report: &Report) -> TestCaseStatus {
         Outcome::Pass | Outcome::Fail => TestCaseStatus::success(),
         Outcome::Invalid => error("the rig cannot be believed", &reasons),
         Outcome::Cancelled => error("cancelled; the evidence is partial", &reasons),
+        Outcome::Skipped => skip(&reasons),
     }
 }
 
@@ -92,16 +93,17 @@ fn error(message: &str, description: &str) -> TestCaseStatus {
     status
 }
 
+fn skip(reason: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(reason);
+    status
+}
+
 fn status(result: &GateResult, believed: bool) -> TestCaseStatus {
-    let skip = |reason: String| {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(reason);
-        status
-    };
     match &result.state {
-        State::NotJudged(reason) => skip(format!("not judged: {reason}")),
-        State::Off(reason) => skip(format!("off: {reason}")),
-        State::Passed | State::Failed if !believed => skip("the rig cannot be believed".to_owned()),
+        State::NotJudged(reason) => skip(&format!("not judged: {reason}")),
+        State::Off(reason) => skip(&format!("off: {reason}")),
+        State::Passed | State::Failed if !believed => skip("the rig cannot be believed"),
         State::Passed => TestCaseStatus::success(),
         State::Failed => failure(result),
     }

@@ -6,7 +6,7 @@ use clock::Moment;
 use thiserror::Error;
 
 use crate::driver::{ClientEvidence, DriverError};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, RigHealth, Source};
 use crate::judge::{self, JudgeContext};
 use crate::plan::Plan;
 use crate::report::{self, Driver, Report};
@@ -107,6 +107,31 @@ pub fn conclude(plan: Arc<Plan>, evidence: Evidence, circumstances: Circumstance
         context,
         report,
     }
+}
+
+/// The report of a run that is not made, because its parties cannot play the plan.
+pub fn skipped(plan: &Plan, why: &str) -> Report {
+    let simulators = plan.simulators.keys();
+    let evidence = Evidence {
+        run_id: run_id(plan).to_string(),
+        timeline: Vec::new(),
+        observations: Vec::new(),
+        gateway: Source::Missing(why.to_owned()),
+        ledgers: simulators
+            .map(|name| (name.clone(), Source::Missing(why.to_owned())))
+            .collect(),
+        gaps: Vec::new(),
+        rig: RigHealth::default(),
+    };
+    let joined = judge::join::join(&evidence, &judge::Facts::of(plan));
+    let told = report::Facts {
+        // Only there the parties are not all ours.
+        driver: Driver::Sockets,
+        closed_shortfall: None,
+        invalid_before: Vec::new(),
+    };
+    let verdict = judge::skipped(plan, why);
+    report::build(plan, &evidence, &joined, &verdict, told)
 }
 
 /// By which part fewer closed requests were sent than in virtual time.

@@ -13,6 +13,6 @@ pub mod parent;
 mod sockets;
 mod virtual_time;
 
-pub use self::conclusion::{Circumstances, Conclusion, RunError, conclude, run_id};
+pub use self::conclusion::{Circumstances, Conclusion, RunError, conclude, run_id, skipped};
 pub use self::sockets::{SocketOptions, on_sockets};
 pub use self::virtual_time::{Alterations, Tamper, in_virtual_time};

@@ -50,9 +50,8 @@ struct Sources {
 /// # Errors
 /// The first file that cannot be written, by name.
 pub fn write(folder: &Path, conclusion: &Conclusion, run: &RunFacts) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    write_report(folder, &conclusion.report)?;
     let evidence = &conclusion.evidence;
-    write_json(&folder.join(REPORT), &conclusion.report)?;
     write_json(&folder.join(RUN), run)?;
     write_json(
         &folder.join(FACTS),
@@ -69,6 +68,15 @@ pub fn write(folder: &Path, conclusion: &Conclusion, run: &RunFacts) -> anyhow::
         }
     }
     Ok(())
+}
+
+/// Writes only the report into `folder`, which is made.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_report(folder: &Path, report: &Report) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    write_json(&folder.join(REPORT), report)
 }
 
 /// Reads the report in `folder`.

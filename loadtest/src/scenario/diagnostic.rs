@@ -23,12 +23,15 @@ pub(super) struct Diagnostic {
     pub(super) help: Option<String>,
     /// The variants that have it; none where the file has it without any.
     pub(super) variants: Vec<String>,
+    /// Whether the scenario is right, and only the parties of this run cannot play it.
+    is_unplayable: bool,
 }
 
 /// Everything that is wrong with a scenario file.
 #[derive(Debug)]
 pub struct ScenarioErrors {
     rendered: Vec<String>,
+    unplayable: Option<String>,
 }
 
 impl Diagnostic {
@@ -47,6 +50,15 @@ impl Diagnostic {
             message: message.into(),
             help: None,
             variants: Vec::new(),
+            is_unplayable: false,
+        }
+    }
+
+    /// The same as something that somebody else's gateway or simulator cannot do.
+    pub(super) fn unplayable(self) -> Self {
+        Self {
+            is_unplayable: true,
+            ..self
         }
     }
 
@@ -100,20 +112,34 @@ impl ScenarioErrors {
     pub(super) fn new(path: &str, sources: &Sources<'_>, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
         let mut rendered: Vec<String> = Vec::new();
+        let mut reasons: Vec<&str> = Vec::new();
         for diagnostic in &diagnostics {
             let text = render(path, sources, diagnostic);
             if !rendered.contains(&text) {
                 rendered.push(text);
             }
+            if !reasons.contains(&&*diagnostic.message) {
+                reasons.push(&diagnostic.message);
+            }
         }
-        Self { rendered }
+        let is_unplayable = diagnostics.iter().all(|found| found.is_unplayable);
+        Self {
+            rendered,
+            unplayable: is_unplayable.then(|| reasons.join("; ")),
+        }
     }
 
     /// A single mistake that has no place in a text: the file cannot be read.
     pub(super) fn unreadable(message: impl fmt::Display) -> Self {
         Self {
             rendered: vec![format!("error: {message}")],
+            unplayable: None,
         }
+    }
+
+    /// Why the parties of this run cannot play the scenario, where nothing else is wrong with it.
+    pub fn unplayable(&self) -> Option<&str> {
+        self.unplayable.as_deref()
     }
 
     /// How many mistakes there are.

@@ -32,7 +32,7 @@ pub use gateway_under_test::access_log::{
 };
 pub use gateway_under_test::{GatewayConfig, preset};
 pub use simulator::SimulatorConfig;
-pub use simulator::config::{ConfigError, DeploymentSection, Limiter, SimulatorSection};
+pub use simulator::config::{ConfigError, DeploymentSection, Fault, Limiter, SimulatorSection};
 pub use simulator::{Credential as CredentialKind, Entry as LedgerEntry};
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use clock::{Moment, Span, Speed};
 use loadtest::plan::{Api, Load, Operation, Plan, Prompt, Quantity, Ramp, Target};
 use loadtest::topology::{BackendProfile, Profile};
 
-use super::support::{STEADY, class, scenario};
+use super::support::{File, STEADY, class, scenario};
 
 fn at(seconds: u64) -> Moment {
     Moment::ZERO + Duration::from_secs(seconds)
@@ -509,12 +509,10 @@ fn a_prober_sends_what_the_toolkit_sends_unless_it_says_otherwise() {
     );
 }
 
-#[test]
-fn an_action_that_somebody_elses_gateway_cannot_play_is_refused() {
-    let mut file = scenario(&format!(
-        "{STEADY}[actions.leave]\ndrain = true\n[actions.stop.simulators.payg-1]\nstopped = true\n"
-    ));
-    let elsewhere = BackendProfile {
+/// The small scenario before somebody else's gateway and a `payg-1` that runs elsewhere.
+fn elsewhere(more: &str) -> File {
+    let mut file = scenario(&format!("{STEADY}{more}"));
+    let simulator = BackendProfile {
         url: Some("http://127.0.0.1:8001".to_owned()),
         listen: None,
         key: None,
@@ -522,22 +520,51 @@ fn an_action_that_somebody_elses_gateway_cannot_play_is_refused() {
     file.options.gateway = Some(Profile {
         name: "theirs".to_owned(),
         url: Some("http://127.0.0.1:4000".to_owned()),
-        backends: [("payg-1".to_owned(), elsewhere)].into(),
+        backends: [("payg-1".to_owned(), simulator)].into(),
         ..Profile::default()
     });
-    insta::assert_snapshot!(file.errors(), @r"
+    file
+}
+
+#[test]
+fn an_action_that_somebody_elses_gateway_or_simulator_cannot_play_is_refused() {
+    let errors = elsewhere(
+        r#"
+[actions.leave]
+drain = true
+[actions.stop.simulators]
+payg-1.stopped = true
+[actions.refuse.simulators]
+payg-1.faults = [{ play = "refused" }]
+"#,
+    )
+    .errors();
+    insta::assert_snapshot!(errors, @r#"
     error: the gateway theirs is not ours: no action changes it while it runs
-      --> [FOLDER]/turns.toml:31:1
+      --> [FOLDER]/turns.toml:32:1
        |
-    31 | drain = true
+    32 | drain = true
        | ^^^^^
 
     error: the simulator `payg-1` runs elsewhere: it cannot be stopped from here
-      --> [FOLDER]/turns.toml:33:11
+      --> [FOLDER]/turns.toml:34:18
        |
-    33 | stopped = true
-       |           ^^^^
-    ");
+    34 | payg-1.stopped = true
+       |                  ^^^^
+
+    error: the simulator `payg-1` runs elsewhere: it cannot refuse connections without `until` or `flap` from here
+      --> [FOLDER]/turns.toml:36:17
+       |
+    36 | payg-1.faults = [{ play = "refused" }]
+       |                 ^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn connections_may_be_refused_for_a_while_wherever_the_simulator_runs() {
+    let passing = "payg-1.faults = [{ when = { until = \"5s\" }, play = \"refused\" }]";
+    let file = elsewhere(&format!("[actions.refuse.simulators]\n{passing}\n"));
+    assert!(file.plan().gateway.is_some());
 }
 
 #[test]

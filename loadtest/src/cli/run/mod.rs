@@ -9,6 +9,7 @@ mod virtually;
 pub(super) use self::prepare::check;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -17,10 +18,12 @@ use tempfile::TempDir;
 
 use self::prepare::{Ready, prepare};
 use self::tell::Teller;
-use super::inputs::Changes;
+use super::inputs::{Changes, Skipped};
 use super::terminal;
 use crate::report::{self, Finished, Invocation, text};
+use crate::run::output;
 use crate::run::parent::Played;
+use crate::verdict::Outcome;
 
 /// Flags of `run`.
 #[derive(Args, Debug)]
@@ -59,7 +62,7 @@ enum DriverName {
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<u8> {
     let watch = Stopwatch::start();
     match prepare(arguments) {
-        Ok(ready) => run(arguments, ready, watch),
+        Ok((ready, skipped)) => run(arguments, ready, skipped, watch),
         Err(unusable) => {
             terminal::tell(unusable);
             Ok(2)
@@ -67,7 +70,12 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<u8> {
     }
 }
 
-fn run(arguments: &Arguments, ready: Vec<Ready>, watch: Stopwatch) -> anyhow::Result<u8> {
+fn run(
+    arguments: &Arguments,
+    ready: Vec<Ready>,
+    skipped: Vec<Skipped>,
+    watch: Stopwatch,
+) -> anyhow::Result<u8> {
     let scratch = TempDir::new().context("cannot make a folder for the runs")?;
     let out = arguments.out.as_deref().unwrap_or(scratch.path());
     let teller = Teller::new(out, arguments.verbose || ready.len() == 1);
@@ -75,10 +83,13 @@ fn run(arguments: &Arguments, ready: Vec<Ready>, watch: Stopwatch) -> anyhow::Re
         DriverName::Virtual => virtually::play(arguments, ready, &teller)?,
         DriverName::Sockets => sockets::play(arguments, ready, &teller)?,
     };
-    let finished: Vec<Finished> = played
+    let mut finished: Vec<Finished> = played
         .iter()
         .map(|played| played.finished.clone())
         .collect();
+    for skipped in skipped {
+        finished.push(skip(&skipped, &teller)?);
+    }
     let style = terminal::stdout_style();
     terminal::print(&text::summary(&finished, watch.elapsed(), &style));
     if arguments.out.is_some() {
@@ -89,8 +100,23 @@ fn run(arguments: &Arguments, ready: Vec<Ready>, watch: Stopwatch) -> anyhow::Re
     Ok(exit_code(&played))
 }
 
-/// The exit code of many runs: the first of 1, 2, 105, 99 and 98 that any of them has, else 0.
+/// Writes the report of a scenario that is not played, which is all there is of it.
+fn skip(skipped: &Skipped, teller: &Teller) -> anyhow::Result<Finished> {
+    let report = crate::run::skipped(&skipped.plan, &skipped.reason);
+    output::write_report(&teller.folder(&skipped.plan.folder()), &report)?;
+    Ok(Finished {
+        name: skipped.plan.name.clone(),
+        report: Ok(report),
+        wall: Duration::ZERO,
+    })
+}
+
+/// The exit code of many runs: the first of 1, 2, 105, 99 and 98 that any of them has, else 0; 98
+/// where nothing was played, because then nothing was judged.
 fn exit_code(played: &[Played]) -> u8 {
+    if played.is_empty() {
+        return Outcome::Invalid.exit_code();
+    }
     let worst_first = [1, 2, 105, 99, 98];
     let found = |code: &u8| played.iter().any(|played| played.exit_code == *code);
     worst_first.into_iter().find(found).unwrap_or(0)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::Stopwatch;
 
-use super::super::inputs::{self, Changes, Input, Unusable};
+use super::super::inputs::{self, Changes, Input, Skipped, Unusable};
 use super::{Arguments, DriverName};
 use crate::run::Conclusion;
 use crate::run::forecast::{self, DryRun};
@@ -22,14 +22,14 @@ pub(super) struct Ready {
     pub(super) virtual_run: Option<(Conclusion, Duration)>,
 }
 
-/// Loads the scenarios, plays each dry and checks each gate.
-pub(super) fn prepare(arguments: &Arguments) -> Result<Vec<Ready>, Unusable> {
+/// Loads the scenarios, plays each dry and checks each gate; what cannot be played is set apart.
+pub(super) fn prepare(arguments: &Arguments) -> Result<(Vec<Ready>, Vec<Skipped>), Unusable> {
     let inputs = inputs::load(&arguments.paths, &arguments.changes)?;
-    check_flags(arguments, &inputs)?;
+    check_flags(arguments, &inputs.playable)?;
     let keeps_dry_run = arguments.driver == DriverName::Virtual;
     let mut wrong = Vec::new();
     let mut ready = Vec::new();
-    for input in inputs {
+    for input in inputs.playable {
         let watch = Stopwatch::start();
         match check(&input, &arguments.changes) {
             Ok(dry_run) => ready.push(Ready {
@@ -42,7 +42,7 @@ pub(super) fn prepare(arguments: &Arguments) -> Result<Vec<Ready>, Unusable> {
         }
     }
     if wrong.is_empty() {
-        Ok(ready)
+        Ok((ready, inputs.skipped))
     } else {
         Err(Unusable(wrong.join("\n\n")))
     }

@@ -136,6 +136,7 @@ pub(super) fn held(report: &Report, style: &Style) -> Vec<String> {
         Outcome::Pass | Outcome::Fail => {}
         Outcome::Invalid => parts.push("on evidence that cannot be believed".to_owned()),
         Outcome::Cancelled => parts.push("on partial evidence".to_owned()),
+        Outcome::Skipped => return Vec::new(),
     }
     parts.push(format!("{} passed", passed(&verdict.gates, "gate")));
     if !verdict.must_observe.is_empty() {

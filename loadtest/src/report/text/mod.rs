@@ -68,6 +68,7 @@ fn word(outcome: Option<Outcome>) -> (&'static str, Ink) {
         Some(Outcome::Fail) => ("FAIL", Ink::Bad),
         Some(Outcome::Invalid) => ("INVALID", Ink::Doubt),
         Some(Outcome::Cancelled) => ("CANCELLED", Ink::Doubt),
+        Some(Outcome::Skipped) => ("SKIPPED", Ink::Quiet),
         None => ("ERROR", Ink::Bad),
     }
 }

@@ -14,15 +14,18 @@ use crate::verdict::{GateResult, Outcome, State, Verdict};
 /// Draws one line per scenario and the totals of a run that took `elapsed` of real time, which is
 /// less than the sum where scenarios ran side by side; the last line is exactly `N passed, N failed`.
 ///
-/// Whatever is not a pass counts as failed there. How many of those are no verdict on the
-/// gateway at all (invalid, cancelled, without a report) is on the line before.
+/// Whatever was played and is not a pass counts as failed there. How many of those are no verdict
+/// on the gateway at all (invalid, cancelled, without a report), and how many scenarios were not
+/// played, is on the lines before.
 pub fn summary(runs: &[Finished], elapsed: Duration, style: &Style) -> String {
     let mut lines = listing(runs, style);
     lines.push(String::new());
+    let skipped = runs.iter().filter(|run| run.is_skipped()).count();
+    let passed = runs.iter().filter(|run| run.has_passed()).count();
+    let failed = runs.len() - skipped - passed;
     lines.push(totals(runs, elapsed));
     lines.extend(not_verdicts(runs));
-    let passed = runs.iter().filter(|run| run.has_passed()).count();
-    let failed = runs.len() - passed;
+    lines.extend((skipped > 0).then(|| format!("not counted: {skipped} skipped")));
     let ink = if failed == 0 { Ink::Good } else { Ink::Bad };
     lines.push(style.paint(ink, &format!("{passed} passed, {failed} failed")));
     style.finish(&lines.join("\n"))
@@ -47,16 +50,21 @@ fn listing(runs: &[Finished], style: &Style) -> Vec<String> {
 
 fn row(run: &Finished) -> Vec<Cell> {
     let (word, ink) = word(run.outcome());
-    let report = run.report.as_ref().ok();
+    let report = played(run);
     let number = |of: fn(&Report) -> String| Cell::from(report.map(of).unwrap_or_default());
     vec![
         Cell::new(ink, word),
         run.name.as_str().into(),
         number(gates),
         number(|report| number::count(report.counts.requests)),
-        number(|report| number::length(simulated(report))),
+        number(|report| number::length(length(report))),
         number::length(run.wall).into(),
     ]
+}
+
+/// The report of a run that was made.
+fn played(run: &Finished) -> Option<&Report> {
+    run.report.as_ref().ok().filter(|_| !run.is_skipped())
 }
 
 /// `14`, or `12/14` where not all hold; what the scenario turned off is not asked.
@@ -83,6 +91,9 @@ fn remarks(run: &Finished) -> String {
     };
     let verdict = &report.verdict;
     let mut parts = verdict.invalid.clone();
+    if run.is_skipped() {
+        return parts.join("; ");
+    }
     let failed = ids(verdict, State::is_failure);
     let unjudged = ids(verdict, |state| matches!(state, State::NotJudged(_)));
     parts.extend(failed.map(|ids| format!("failed: {ids}")));
@@ -102,28 +113,26 @@ fn all(verdict: &Verdict) -> impl Iterator<Item = &GateResult> {
     lists.into_iter().flatten()
 }
 
-fn simulated(report: &Report) -> Duration {
+fn length(report: &Report) -> Duration {
     report.end().since(clock::Moment::ZERO)
 }
 
 fn totals(runs: &[Finished], elapsed: Duration) -> String {
-    let reports: Vec<_> = runs
-        .iter()
-        .filter_map(|run| run.report.as_ref().ok())
-        .collect();
+    let reports: Vec<_> = runs.iter().filter_map(played).collect();
+    let made = runs.iter().filter(|run| !run.is_skipped()).count();
     let results: Vec<_> = reports
         .iter()
         .flat_map(|report| &report.verdict.gates)
         .collect();
     let requests = reports.iter().map(|report| report.counts.requests).sum();
-    let played: Duration = reports.iter().map(|report| simulated(report)).sum();
+    let simulated: Duration = reports.iter().map(|report| length(report)).sum();
     format!(
         "{} · {} of {} passed · {} · {} simulated in {}",
-        number::counted(runs.len() as u64, "scenario"),
+        number::counted(made as u64, "scenario"),
         held(results.iter().copied()),
         number::counted(GateResult::asked(results.iter().copied()) as u64, "gate"),
         number::counted(requests, "request"),
-        number::length(played),
+        number::length(simulated),
         number::length(elapsed),
     )
 }

@@ -385,6 +385,27 @@ fn runs_without_a_verdict_count_as_failed_and_are_told_apart() {
 }
 
 #[test]
+fn what_was_not_played_counts_neither_way() {
+    let mut skipped = short();
+    skipped.verdict.outcome = Outcome::Skipped;
+    skipped.verdict.invalid = vec!["the gateway theirs is not ours".to_owned()];
+    let runs = [
+        finished(&short(), millis(90)),
+        finished(&skipped, millis(0)),
+    ];
+    insta::assert_snapshot!(summary(&runs, millis(1_500), &Style::plain(80)), @r"
+             scenario                gates  requests   simulated   took
+    PASS     load-balancing/simple       3        20        20 s  0.1 s
+    SKIPPED  load-balancing/simple       –         –           –    0 s
+          the gateway theirs is not ours
+
+    1 scenario · 3 of 3 gates passed · 20 requests · 20 s simulated in 1.5 s
+    not counted: 1 skipped
+    1 passed, 0 failed
+    ");
+}
+
+#[test]
 fn equal_runs_give_equal_bytes_and_read_back_unchanged() {
     let (one, other) = (failing().report(), failing().report());
     let bytes = serde_json::to_string(&one).unwrap();

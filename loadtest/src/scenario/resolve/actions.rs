@@ -14,7 +14,9 @@ use crate::scenario::document::{lay_over, place_of};
 use crate::scenario::hints;
 use crate::scenario::reading::Entry;
 use crate::scenario::source::{Key, Value};
-use crate::topology::{GatewayConfig, GatewayPlan, SimulatorConfig, SimulatorSection, patched};
+use crate::topology::{
+    Fault, GatewayConfig, GatewayPlan, SimulatorConfig, SimulatorSection, patched,
+};
 
 /// What an action may change.
 const TARGETS: [&str; 3] = ["simulators", "gateway", "drain"];
@@ -137,7 +139,7 @@ impl<'t> Resolver<'_, 't> {
             }
             // A simulator that was not understood has been told already.
             if let Some(config) = rig.simulators.get(&name)
-                && self.may_stop(&entry)
+                && self.stays_reachable(&entry)
                 && self.fits(config, &entry)
             {
                 changes.push((name, json(patch)));
@@ -146,18 +148,24 @@ impl<'t> Resolver<'_, 't> {
         changes
     }
 
-    /// Whether nothing keeps the simulator from being stopped, if it is to be; notes what does.
-    fn may_stop(&mut self, patch: &Entry<'_, 't>) -> bool {
+    /// Whether the simulator can be told more after the patch; notes why not.
+    fn stays_reachable(&mut self, patch: &Entry<'_, 't>) -> bool {
         let name = patch.path.last().copied().unwrap_or_default();
         let places = self.options.gateway.as_ref();
         let place = places.and_then(|profile| profile.backends.get(name));
-        let is_elsewhere = place.is_some_and(|place| place.url.is_some());
-        if !is_elsewhere || patch.value.get_ref().get("stopped").is_none() {
+        if place.is_none_or(|place| place.url.is_none()) {
             return true;
         }
-        let message =
-            format!("the simulator `{name}` runs elsewhere: it cannot be stopped from here");
-        self.note(Diagnostic::at(patch.field("stopped"), message));
+        let changes = patch.value.get_ref();
+        let (field, what) = if changes.get("stopped").is_some() {
+            ("stopped", "be stopped")
+        } else if changes.get("faults").is_some_and(refuse_for_good) {
+            ("faults", "refuse connections without `until` or `flap`")
+        } else {
+            return true;
+        };
+        let message = format!("the simulator `{name}` runs elsewhere: it cannot {what} from here");
+        self.note(Diagnostic::at(patch.field(field), message).unplayable());
         false
     }
 
@@ -198,15 +206,17 @@ impl<'t> Resolver<'_, 't> {
 
     /// Whether there is a gateway that is ours; notes why not.
     fn may_change_gateway(&mut self, key: &Key<'t>, rig: &Rig<'t>) -> bool {
-        let message = match &self.options.gateway {
-            _ if !rig.has_gateway => "this scenario has no gateway to change".to_owned(),
-            Some(profile) => format!(
+        let at = |message: &str| Diagnostic::at(key.span(), message);
+        let why_not = match &self.options.gateway {
+            _ if !rig.has_gateway => at("this scenario has no gateway to change"),
+            Some(profile) => at(&format!(
                 "the gateway {} is not ours: no action changes it while it runs",
                 profile.name
-            ),
+            ))
+            .unplayable(),
             None => return true,
         };
-        self.note(Diagnostic::at(key.span(), message));
+        self.note(why_not);
         false
     }
 
@@ -235,6 +245,12 @@ impl<'t> Resolver<'_, 't> {
         }
         Some(json(change))
     }
+}
+
+/// Whether one of these faults would keep whoever set it from taking it back.
+fn refuse_for_good(faults: &Value<'_>) -> bool {
+    let faults = Vec::<Fault>::deserialize(json(faults));
+    faults.is_ok_and(|faults| faults.iter().any(Fault::refuses_for_good))
 }
 
 /// The fragment as JSON, as the runtime control of both servers takes it.
