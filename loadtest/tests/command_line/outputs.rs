@@ -131,6 +131,6 @@ fn open_phases_send_the_same_on_sockets_and_in_virtual_time() {
             .unwrap();
         (class.planned, class.sent)
     };
-    assert_eq!(limits(&sockets), (Some(1_350), 1_350));
+    assert_eq!(limits(&sockets), (Some(975), 975));
     assert_eq!(limits(&sockets), limits(&virtually));
 }
