@@ -78,7 +78,8 @@ fn a_breaker_that_never_opens_lets_everybody_pay() {
         ("manage-spikes-with-payg/breaker-with-retry", ("apis.retry-with-payg-v2.ignores_breakers", "true"), &["SP2-3", "SP2-7", "books.statuses", "breaker_opened"]),
         ("manage-spikes-with-payg/breaker-both-open", ("apis.retry-with-payg-v2.ignores_breakers", "true"), &["SP2-2", "SP2-5", "SP2-8", "both_opened", "gateway_answered"]),
         ("landing-zone/priority-weighted", ("apis.priority-weighted.ignores_breakers", "true"), &["LP-2", "LP-3", "LP-4", "all_opened", "books.statuses"]),
-        ("pool-failover/failover", ("apis.pool-failover.ignores_breakers", "true"), &["CB-1", "CB-2", "CB-3", "CB-golden", "books.statuses", "breaker_opened"]),
+        ("pool-failover/failover", ("apis.pool-failover.ignores_breakers", "true"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-golden", "books.statuses", "breaker_opened"]),
+        ("pool-failover/failover#sdk", ("apis.pool-failover.ignores_breakers", "true"), &["CB-1", "CB-2", "CB-3", "CB-golden", "books.statuses", "breaker_opened", "sdk_retried"]),
         ("genai-gateway-apim/round-robin", ("apis.load-balancer.ignores_breakers", "true"), &["GG-1", "GG-1-hour"]),
         ("genai-gateway-apim/round-robin#fixed", ("apis.load-balancer.ignores_breakers", "true"), &["GG-1", "GG-1-429", "books.statuses"]),
     ]);
@@ -103,7 +104,7 @@ fn a_breaker_that_opens_too_late_is_noticed() {
         ("load-balancing/failing-backend#breaker", ("backends.payg-1.breaker.count", "12"), &["LB-F-count"]),
         ("manage-spikes-with-payg/breaker", ("backends.ptu-1.breaker.count", "12"), &["SP2-2"]),
         ("landing-zone/priority-weighted", ("backends.ptu-1.breaker.count", "3"), &["LP-2"]),
-        ("pool-failover/failover", ("backends.backend1.breaker.count", "2"), &["CB-1", "CB-2", "CB-3", "CB-golden", "books.statuses", "breaker_opened"]),
+        ("pool-failover/failover", ("backends.backend1.breaker.count", "2"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-golden", "books.statuses", "breaker_opened"]),
     ]);
 }
 
@@ -140,8 +141,8 @@ fn a_breaker_that_listens_unasked_is_noticed() {
 #[rustfmt::skip]
 fn a_breaker_that_cuts_waits_short_comes_back_too_early() {
     each_fails_as_told(&[
-        ("pool-failover/failover", ("backends.backend1.breaker.max_retry_after", "10s"), &["CB-1", "CB-2", "CB-3", "CB-golden", "breaker_opened"]),
-        ("pool-failover/failover#documented", ("backends.backend1.breaker.max_retry_after", "10s"), &["CB-1", "CB-2", "CB-3", "CB-golden", "breaker_opened"]),
+        ("pool-failover/failover", ("backends.backend1.breaker.max_retry_after", "10s"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-golden", "breaker_opened"]),
+        ("pool-failover/failover#documented", ("backends.backend1.breaker.max_retry_after", "10s"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-golden", "breaker_opened"]),
     ]);
 }
 
@@ -151,7 +152,7 @@ fn a_breaker_that_closes_too_soon_is_noticed() {
     each_fails_as_told(&[
         ("load-balancing/failing-backend#breaker", ("backends.payg-1.breaker.trip", "5s"), &["LB-F", "LB-F-count"]),
         ("genai-gateway-apim/round-robin", ("backends.backend1.breaker.trip", "5s"), &["GG-1", "GG-1-hour"]),
-        ("pool-failover/failover#server-errors", ("backends.backend1.breaker.trip", "10s"), &["CB-1", "CB-2", "CB-3", "CB-5", "CB-golden", "breaker_opened"]),
+        ("pool-failover/failover#server-errors", ("backends.backend1.breaker.trip", "10s"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-5", "CB-golden", "breaker_opened"]),
     ]);
 }
 
@@ -218,8 +219,7 @@ fn a_pool_without_priorities_uses_who_should_stand_by() {
         ("manage-spikes-with-payg/breaker", ("apis.retry-with-payg-v2.balance.pool.members.payg-1.priority", "1"), &["SP2-1", "SP2-3", "SP2-4", "SP2-5"]),
         ("manage-spikes-with-payg/breaker-with-retry", ("apis.retry-with-payg-v2.balance.pool.members.payg-1.priority", "1"), &["SP2-1", "SP2-3"]),
         ("landing-zone/priority-weighted", ("apis.priority-weighted.balance.pool.members.payg-1.priority", "1"), &["LP-1", "LP-recovery"]),
-        ("pool-failover/failover", ("apis.pool-failover.balance.pool.members.backend2.priority", "1"), &["CB-1", "CB-2", "CB-3", "CB-golden"]),
-        ("pool-failover/failover#sdk", ("apis.pool-failover.balance.pool.members.backend2.priority", "1"), &["CB-2", "CB-3", "CB-golden"]),
+        ("pool-failover/failover", ("apis.pool-failover.balance.pool.members.backend2.priority", "1"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-golden"]),
     ]);
 }
 
@@ -238,8 +238,8 @@ fn an_exhausted_pool_or_an_opening_breaker_that_answers_otherwise_is_noticed() {
 #[rustfmt::skip]
 fn a_breaker_that_counts_the_wrong_failures_is_noticed() {
     each_fails_as_told(&[
-        ("pool-failover/failover#server-errors", ("backends.backend1.breaker.on", "[429]"), &["CB-1", "CB-2", "CB-3", "CB-5", "CB-golden", "books.server_errors", "books.statuses", "breaker_opened"]),
-        ("pool-failover/failover", ("backends.backend1.breaker.on", r#"["500-599"]"#), &["CB-1", "CB-2", "CB-3", "CB-golden", "books.statuses", "breaker_opened"]),
+        ("pool-failover/failover#server-errors", ("backends.backend1.breaker.on", "[429]"), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-5", "CB-golden", "books.server_errors", "books.statuses", "breaker_opened"]),
+        ("pool-failover/failover", ("backends.backend1.breaker.on", r#"["500-599"]"#), &["CB-1", "CB-2", "CB-3", "CB-4", "CB-golden", "books.statuses", "breaker_opened"]),
         ("genai-gateway-apim/round-robin", ("backends.backend1.breaker.on", r#"[429,"500-599"]"#), &["GG-1", "GG-1-429", "backend_1_failed"]),
         ("genai-gateway-apim/round-robin#fixed", ("backends.backend1.breaker.on", r#"["500-599"]"#), &["GG-1", "GG-1-429", "books.statuses"]),
     ]);
