@@ -1,8 +1,9 @@
 //! Runs of many: every socket scenario in a child process of its own.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::Context;
 use clock::Stopwatch;
@@ -26,6 +27,8 @@ pub struct Task {
     pub job: Job,
     /// Requests per real second that it will send at its peak.
     pub requests_per_second: f64,
+    /// How long its phases take, real.
+    pub lasts: Duration,
 }
 
 /// How many tasks run at the same time.
@@ -106,23 +109,30 @@ pub async fn play(
 }
 
 /// Plays each task once, several at a time.
+///
+/// The longest comes first, and whatever there is room for beside it: a long one that starts last
+/// would keep everybody waiting. One at a time, they keep their order.
 async fn side_by_side(
     tasks: Vec<Task>,
     jobs: Jobs,
     audience: &dyn Audience,
     cancel: &CancellationToken,
 ) -> Vec<Ended> {
-    let mut waiting: VecDeque<Task> = tasks.into();
+    let mut waiting = tasks;
+    if !matches!(jobs, Jobs::AtMost(1)) {
+        waiting.sort_by_key(|task| Reverse(task.lasts));
+    }
     let mut running = FuturesUnordered::new();
     let mut rate = 0.0;
     let mut ended = Vec::new();
     loop {
-        while let Some(task) = waiting.front() {
-            if cancel.is_cancelled() || !has_room(jobs, running.len(), rate, task) {
-                break;
-            }
+        while !cancel.is_cancelled()
+            && let Some(next) =
+                (waiting.iter()).position(|task| has_room(jobs, running.len(), rate, task))
+        {
+            let task = waiting.remove(next);
             rate += task.requests_per_second;
-            running.extend(waiting.pop_front().map(|task| one(task, audience, cancel)));
+            running.push(one(task, audience, cancel));
         }
         let Some(over_now) = running.next().await else {
             ended.extend(waiting.into_iter().map(never_started));
@@ -142,7 +152,7 @@ fn never_started(task: Task) -> Ended {
     let finished = Finished {
         name: task.job.plan.clone(),
         report: Err("cancelled before it started".to_owned()),
-        wall: std::time::Duration::ZERO,
+        wall: Duration::ZERO,
     };
     Ended {
         task,

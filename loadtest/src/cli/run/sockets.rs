@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use clock::Moment;
 use tokio_util::sync::CancellationToken;
 
 use super::prepare::Ready;
@@ -73,6 +74,7 @@ fn task(arguments: &Arguments, teller: &Teller, ready: Ready, invocation: &Invoc
     let requests_per_second = busiest_second as f64 * speed.as_f64();
     Task {
         requests_per_second,
+        lasts: (input.plan.end().since(Moment::ZERO)).div_f64(speed.as_f64()),
         job: Job {
             folder: teller.folder(&input.plan.folder()),
             plan: input.plan.name,
