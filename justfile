@@ -75,7 +75,7 @@ doc *flags:
 bench *flags:
     cargo bench --package loadtest --bench throughput -- "$@"
 
-# Bring the generated blocks of the READMEs up to date (--check: only name the stale ones)
+# Bring the generated blocks of the READMEs up to date (--check: only name the stale ones; --all: durations, too)
 readme *flags:
     python3 .ci/readme.py "$@"
 

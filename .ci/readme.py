@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Brings the generated blocks of the READMEs up to date, or says which are stale (--check).
 
+With --all it also writes those in which only durations differ.
+
 A block stands between two comments, of which the first says what writes it:
 
     <!-- output: cargo run --release -- list -->   that command, below its command line
@@ -243,7 +245,7 @@ def check_scenarios(text):
             run(f"cargo run --release -- check --quiet {file.name}", 0)
 
 
-def refresh(path, tables):
+def refresh(path, tables, is_all):
     """The text of the file with fresh blocks, and the names of those that were stale."""
     text = read(path)
     check_scenarios(text)
@@ -251,7 +253,8 @@ def refresh(path, tables):
 
     def replaced(match):
         new = body(match, tables)
-        if comparable(match, new) == comparable(match, match["body"]):
+        is_stale = comparable(match, new) != comparable(match, match["body"])
+        if not is_stale and not (is_all and new != match["body"]):
             return match[0]
         stale.append(f"{path}: {match['command'] or match['table']}")
         opening = match[0][: match.start("body") - match.start(0)]
@@ -262,9 +265,9 @@ def refresh(path, tables):
 
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    is_check = sys.argv[1:] == ["--check"]
-    if sys.argv[1:] and not is_check:
-        sys.exit("usage: .ci/readme.py [--check]")
+    is_check, is_all = sys.argv[1:] == ["--check"], sys.argv[1:] == ["--all"]
+    if sys.argv[1:] and not is_check and not is_all:
+        sys.exit("usage: .ci/readme.py [--check | --all]")
     played = scenarios()
     wrong = list(mistakes(played))
     if wrong:
@@ -272,7 +275,7 @@ def main():
     tables = {"catalogue": catalogue(played), "capabilities": capabilities(played)}
     stale = []
     for path in ["README.md", *sorted(glob.glob("scenarios/**/README.md", recursive=True))]:
-        fresh, blocks = refresh(path, tables)
+        fresh, blocks = refresh(path, tables, is_all)
         stale += blocks
         if blocks and not is_check:
             with open(path, "w", encoding="utf-8") as file:
