@@ -5,11 +5,12 @@
 //! hide the order that matters most to read.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::SET_COOKIE;
 use http::request::Parts;
@@ -18,6 +19,7 @@ use tracing::debug;
 
 use crate::access_log::{Decision, Entry, OpenEntry};
 use crate::admin;
+use crate::auth::Subscription;
 use crate::backend::Backend;
 use crate::balance::Wanted;
 use crate::draw::Draws;
@@ -43,8 +45,8 @@ pub(crate) fn router(gateway: Gateway) -> Router {
 
 /// Books a request, answers it, and lets the end of the answer close the books.
 async fn serve(State(gateway): State<Gateway>, request: Request) -> Response {
-    let entry = open_entry(&gateway, &request);
     let table = gateway.table();
+    let entry = open_entry(&gateway, &table, &request);
     let answer = answer(&gateway, &table, request, &entry).await;
     let mut response = answer.unwrap_or_else(|refusal| {
         debug!(reason = refusal.reason(), "refused");
@@ -91,7 +93,7 @@ async fn answer(
     let uri = parts.uri.clone();
     let (api, path) = table.route(uri.path()).ok_or(Refusal::UnknownApi)?;
     entry.routed(&api.name);
-    entry.authenticated(table.subscriptions.authenticate(&parts.headers)?);
+    authenticate(table, &parts.headers, &api.name, entry)?;
 
     let request_id = parts.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
     let draws = Draws::new(table.seed, request_id, entry.number());
@@ -120,7 +122,7 @@ async fn help(
     entry: &OpenEntry,
 ) -> Result<Response, Refusal> {
     entry.routed(&helper.name);
-    entry.authenticated(table.subscriptions.authenticate(&parts.headers)?);
+    authenticate(table, &parts.headers, &helper.name, entry)?;
     if parts.method != Method::POST {
         return Err(Refusal::MethodNotAllowed);
     }
@@ -129,6 +131,18 @@ async fn help(
     let body = Payload::replayed(body, &parts.headers, limit_bytes, meter).await?;
     let body = body.kept().ok_or(Refusal::BrokenBody)?;
     helper.answer(body, table.preferences(), gateway.clock().now())
+}
+
+/// Whose key it is, and whether it opens `api`; who comes in vain is named in the log, too.
+fn authenticate<'t>(
+    table: &'t RoutingTable,
+    headers: &HeaderMap,
+    api: &str,
+    entry: &OpenEntry,
+) -> Result<&'t Subscription, Refusal> {
+    let subscription = table.subscriptions.of_key_in(headers)?;
+    entry.authenticated(subscription);
+    subscription.admit_to(api).map(|()| subscription)
 }
 
 /// What the request says of where it belongs, as far as the API's balancer asks.
@@ -180,12 +194,17 @@ fn name_backend(api: &Api, backend: &Backend, response: &mut Response) {
     }
 }
 
-fn open_entry(gateway: &Gateway, request: &Request) -> OpenEntry {
+fn open_entry(gateway: &Gateway, table: &RoutingTable, request: &Request) -> OpenEntry {
     let (uri, headers) = (request.uri(), request.headers());
+    let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let client_ip = table
+        .client_ip
+        .of(headers, connection.map(|from| from.0.ip()));
     let log = gateway.access_log();
     let under_way = gateway.traffic().enter();
     let mut open = log.open(gateway.clock(), under_way, |entry: &mut Entry| {
         let (deployment, operation) = peek::target(uri.path());
+        entry.client_ip = Some(client_ip.to_string());
         entry.method = request.method().to_string();
         entry.path_and_query = uri
             .path_and_query()

@@ -44,6 +44,7 @@ mod auth;
 mod backend;
 mod balance;
 mod breaker;
+mod client_ip;
 pub mod config;
 mod drain;
 mod draw;

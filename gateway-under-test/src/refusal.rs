@@ -31,6 +31,12 @@ pub(crate) enum Refusal {
          active subscription."
     )]
     InvalidKey,
+    /// Somebody's, who may not call for now. API Management does not tell it from a wrong one.
+    #[error("{}", Self::InvalidKey)]
+    DisabledKey,
+    /// Of a product that has not the API; as above.
+    #[error("{}", Self::InvalidKey)]
+    NotEntitled,
     #[error("Resource not found")]
     UnknownApi,
     #[error("Method not allowed")]
@@ -127,7 +133,9 @@ impl Refusal {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::MissingKey | Self::InvalidKey | Self::DisabledKey | Self::NotEntitled => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::UnknownApi => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -152,6 +160,8 @@ impl Refusal {
         match self {
             Self::MissingKey => "missing-key",
             Self::InvalidKey => "invalid-key",
+            Self::DisabledKey => "disabled-key",
+            Self::NotEntitled => "not-entitled",
             Self::UnknownApi => "unknown-api",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::BodyTooLarge { .. } => "body-too-large",

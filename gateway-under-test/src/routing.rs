@@ -15,6 +15,7 @@ use clock::Moment;
 use crate::auth::Subscriptions;
 use crate::backend::Backend;
 use crate::balance::{Balancer, Preferences};
+use crate::client_ip::ClientIp;
 use crate::config::{ApiConfig, ConfigError, Exhausted, GatewayConfig};
 use crate::helper::Helper;
 use crate::prober::Prober;
@@ -24,6 +25,7 @@ use crate::retry::Retry;
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
     pub(crate) seed: u64,
+    pub(crate) client_ip: ClientIp,
     pub(crate) subscriptions: Subscriptions,
     backends: Backends,
     pub(crate) helpers: Vec<Helper>,
@@ -66,7 +68,8 @@ impl RoutingTable {
         previous: Option<&Self>,
     ) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
-        let subscriptions = Subscriptions::new(&config.subscriptions, &mut errors);
+        let subscriptions = Subscriptions::new(config, &mut errors);
+        let client_ip = ClientIp::new(config.client_ip_header.as_deref(), &mut errors);
         let known = previous.map(|previous| &previous.backends);
         let backends = Backends::new(config, known, &mut errors);
         if config.apis.is_empty() {
@@ -97,6 +100,7 @@ impl RoutingTable {
         }
         Ok(Self {
             seed: config.seed,
+            client_ip,
             subscriptions,
             backends,
             helpers,
@@ -241,17 +245,8 @@ impl Backends {
     ) -> Option<Arc<Backend>> {
         let found = self.by_name.get(name).cloned();
         if found.is_none() {
-            let known: Vec<_> = self
-                .by_name
-                .keys()
-                .map(|known| format!("`{known}`"))
-                .collect();
-            let help = match known.as_slice() {
-                [] => "add `[backends.NAME]`".to_owned(),
-                known => format!("the backends are {}", known.join(", ")),
-            };
-            let error = ConfigError::new(path, format!("unknown backend `{name}`"));
-            errors.push(error.help(help));
+            let known = self.by_name.keys();
+            errors.push(ConfigError::unknown("backend", name, known, path));
         }
         found
     }

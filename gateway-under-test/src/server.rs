@@ -4,19 +4,27 @@
 //! take, how many headers it has and how large they are. Without them one caller who never
 //! finishes a head holds a connection, and its memory, for ever.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
 use clock::Clock;
 use futures::FutureExt;
 use futures::future::{Either, select};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
 use crate::gateway::Gateway;
@@ -68,7 +76,7 @@ pub async fn serve(
         .header_read_timeout(bounds.head_timeout)
         .max_headers(bounds.max_headers)
         .max_buf_size(bounds.max_head_bytes);
-    let service = TowerToHyperService::new(gateway.router());
+    let router = gateway.router();
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut drained = pin!(stop.then(|()| gateway.drain()));
@@ -76,8 +84,9 @@ pub async fn serve(
         // Asked first, so that a flood of newcomers cannot hide the end.
         match select(&mut drained, pin!(accept(&listener))).await {
             Either::Left(((), _)) => break,
-            Either::Right((stream, _)) => {
-                let served = http.serve_connection(TokioIo::new(stream), service.clone());
+            Either::Right(((stream, peer), _)) => {
+                let service = TowerToHyperService::new(from(peer, router.clone()));
+                let served = http.serve_connection(TokioIo::new(stream), service);
                 let served = graceful.watch(served);
                 connections.spawn(served.map(|ended| {
                     ended.unwrap_or_else(|error| debug!(%error, "connection broke off"));
@@ -90,13 +99,31 @@ pub async fn serve(
     graceful.shutdown().await;
 }
 
+/// The gateway for requests that come from `peer`.
+fn from(
+    peer: SocketAddr,
+    gateway: Router,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<Body>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ 'static {
+    gateway.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request
+    })
+}
+
 /// The next connection.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 send_at_once(&stream);
-                return stream;
+                return (stream, peer);
             }
             Err(error) if is_of_the_caller(&error) => debug!(%error, "caller is gone again"),
             Err(error) => {

@@ -25,6 +25,13 @@ pub struct Entry {
     pub api: Option<String>,
     /// The subscription whose key was sent.
     pub subscription: Option<String>,
+    /// The product that is a subscription of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// The caller's address: of the connection, or as a header says that the gateway was told to
+    /// believe; 127.0.0.1 where there is no connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ip: Option<String>,
     /// `chat_completions`, `completions` or `embeddings`, where the path says so.
     pub operation: Option<String>,
     /// The deployment, where the path names it.
@@ -39,7 +46,7 @@ pub struct Entry {
     pub status: u16,
     /// The backend whose answer was passed on.
     pub backend: Option<String>,
-    /// Why the gateway itself refused, if it did: `missing-key`, `unknown-api`, `breaker-open`,
+    /// Why the gateway itself refused, if it did: `missing-key`, `disabled-key`, `breaker-open`,
     /// `pool-exhausted`, ….
     pub refusal: Option<String>,
     /// The wait the response asks for, in milliseconds.

@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::relay::Relayed;
 use super::{AccessLog, Attempt, Decision, Entry, Shared, lock};
+use crate::auth::Subscription;
 use crate::drain::UnderWay;
 use crate::forward::{Failure, Meter};
 use crate::peek;
@@ -118,9 +119,12 @@ impl OpenEntry {
     }
 
     /// Notes whose key was sent.
-    pub(crate) fn authenticated(&self, subscription: &str) {
-        self.entry().subscription = Some(subscription.to_owned());
-        self.decided(|| Decision::inbound("auth", format!("subscription `{subscription}`")));
+    pub(crate) fn authenticated(&self, subscription: &Subscription) {
+        let mut entry = self.entry();
+        entry.subscription = Some(subscription.name.clone());
+        entry.product.clone_from(&subscription.product);
+        drop(entry);
+        self.decided(|| Decision::inbound("auth", subscription.to_string()));
     }
 
     /// Notes which turn of its balance policy an attempt got, if that gives turns.

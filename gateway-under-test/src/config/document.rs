@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::{ConfigError, Diagnostic, GatewayConfig};
 
 /// The keys a file may have at its top.
-const SECTIONS: &str =
-    "expected one of `seed`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`";
+const SECTIONS: &str = "expected one of `seed`, `client_ip_header`, `products`, `subscriptions`, \
+                        `backends`, `apis`, `helpers`, `probers`";
 
 pub(super) fn parse(name: &str, text: &str) -> Result<GatewayConfig, Vec<Diagnostic>> {
     let mut reader = Reader {
@@ -116,6 +116,8 @@ impl Reader<'_> {
         for (key, value) in document {
             match key.get_ref().as_ref() {
                 "seed" => config.seed = self.value(value).unwrap_or_default(),
+                "client_ip_header" => config.client_ip_header = self.value(value),
+                "products" => config.products = self.table(value),
                 "subscriptions" => config.subscriptions = self.table(value),
                 "backends" => config.backends = self.table(value),
                 "apis" => config.apis = self.table(value),

@@ -28,6 +28,21 @@ impl ConfigError {
         }
     }
 
+    /// The value `name` at `path`, which should be one of the `known` things of this `kind`.
+    pub(crate) fn unknown<'a>(
+        kind: &str,
+        name: &str,
+        known: impl Iterator<Item = &'a String>,
+        path: &[&str],
+    ) -> Self {
+        let known: Vec<_> = known.map(|known| format!("`{known}`")).collect();
+        let help = match known.as_slice() {
+            [] => format!("add `[{}s.NAME]`", kind.to_lowercase()),
+            known => format!("the {kind}s are {}", known.join(", ")),
+        };
+        Self::new(path, format!("unknown {kind} `{name}`")).help(help)
+    }
+
     /// The same, with its remedy.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {

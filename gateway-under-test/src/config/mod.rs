@@ -17,6 +17,7 @@ mod identity;
 mod latency;
 mod retry;
 mod secret;
+mod subscription;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -40,6 +41,7 @@ pub use self::latency::{
 };
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
+pub use self::subscription::{ProductConfig, SubscriptionConfig};
 
 /// API Management's own default for `forward-request`.
 // Source: https://github.com/MicrosoftDocs/azure-docs/issues/109013 (read 2026-08): "Default
@@ -73,6 +75,13 @@ const DEFAULT_MAX_REPLAY_BYTES: NonZeroUsize =
 pub struct GatewayConfig {
     /// Seed of every random draw: two gateways with one seed choose alike for the same requests.
     pub seed: u64,
+    /// The header in which whoever stands before the gateway tells a caller's address, such as
+    /// `x-forwarded-for`; its first address counts. Absent: the address of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ip_header: Option<String>,
+    /// What callers may use, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub products: BTreeMap<String, ProductConfig>,
     /// Who may call, by name.
     pub subscriptions: BTreeMap<String, SubscriptionConfig>,
     /// The services behind the gateway, by name.
@@ -85,14 +94,6 @@ pub struct GatewayConfig {
     /// Who finds such orders out, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub probers: BTreeMap<String, ProberConfig>,
-}
-
-/// One caller.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, expecting = "a table with a `key`")]
-pub struct SubscriptionConfig {
-    /// What the caller sends in `api-key` or `Ocp-Apim-Subscription-Key`.
-    pub key: Secret,
 }
 
 /// One service behind the gateway.

@@ -47,6 +47,7 @@ async fn an_entry_tells_the_whole_story_of_a_request() {
       "path_and_query": "/retry-with-payg/openai/deployments/gpt/chat/completions?api-version=1",
       "api": "retry-with-payg",
       "subscription": "one",
+      "client_ip": "127.0.0.1",
       "operation": "chat_completions",
       "deployment": "gpt",
       "request_id": "run-0-0",

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use clock::Clock;
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, StreamExt};
+use gateway_under_test::server::{self, Bounds};
 use gateway_under_test::{Gateway, upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::support::preset_config;
 
@@ -206,4 +207,23 @@ async fn a_caller_who_hangs_up_before_the_answer_hangs_up_on_the_backend() {
     has_arrived.await.unwrap();
     drop(caller);
     was_dropped.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_log_knows_the_address_of_the_connection() {
+    let config = preset_config("request-forwarding/transparent");
+    let gateway = Gateway::new(config, Clock::system(), upstream::http()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let never = std::future::pending();
+    let serving = server::serve(gateway.clone(), listener, Bounds::default(), never);
+    tokio::spawn(serving);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let request = "GET /x HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.read_to_string(&mut String::new()).await.unwrap();
+    let entry = gateway.access_log().entries().remove(0);
+    assert_eq!(entry.client_ip.as_deref(), Some("127.0.0.2"));
 }

@@ -111,6 +111,10 @@ pub(super) struct GatewaySection {
     preset: Option<String>,
     /// Seed of its random draws; the scenario's by default.
     seed: Option<u64>,
+    /// The header that tells a caller's address; absent: that of the connection.
+    client_ip_header: Option<String>,
+    /// What callers may use, by name, over the preset's.
+    products: Option<BTreeMap<String, serde_json::Value>>,
     /// Who may call, by name, over the preset's.
     subscriptions: Option<BTreeMap<String, serde_json::Value>>,
     /// The simulators it knows, by name, over the preset's.
