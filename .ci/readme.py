@@ -16,9 +16,11 @@ makes a block stale. What the catalogue says is taken from the reports of a run 
 the seconds on sockets are the simulated ones divided by the speed, of which nothing is measured.
 
 A TOML block below `<!-- scenario -->` is one that `check` finds in order. The README of each
-capability has the same headings, and explains exactly the gates that its scenarios have.
+capability has the same headings, and explains exactly the gates that its scenarios have. The table
+of presets in the gateway's README names every scenario, and only gates that there are.
 """
 
+import fnmatch
 import glob
 import json
 import os
@@ -37,6 +39,7 @@ DURATION = re.compile(r"\b\d[\d \u00a0\u202f]*(\.\d+)? (h|min|s|ms|µs|us)\b( \d
 LAST_COLUMN = re.compile(r"[^|\n]*\|$", re.MULTILINE)
 SCENARIO = re.compile(r"^<!-- scenario -->\n```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+PRESETS = "References, presets, corrections"
 HEADINGS = [
     "Question",
     "Run it",
@@ -214,6 +217,29 @@ def mistakes(played):
             yield f"{path}: no scenario here has the gate `{gate}`"
 
 
+def mistakes_of_presets(played):
+    """What is wrong with the scenarios and ids in the gateway's table of presets."""
+    path = "gateway-under-test/README.md"
+    gates = {}
+    for scenario in played:
+        gates.setdefault(scenario.name.partition("#")[0], set()).update(scenario.gates)
+    unnamed = {name for name in gates if not name.startswith("baseline/")}
+    rows = re.findall(r"^\|(.*)\|$", section(read(path), PRESETS), re.MULTILINE)[2:]
+    for row in rows:
+        patterns, ids = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[-2:])
+        for pattern in patterns:
+            if not fnmatch.filter(gates, pattern):
+                yield f"{path}: there is no scenario `{pattern}`"
+        named = {name for pattern in patterns for name in fnmatch.filter(gates, pattern)}
+        known = {gate for name in named for gate in gates[name]}
+        unnamed -= named
+        for gate in ids:
+            if not fnmatch.filter(known, gate):
+                yield f"{path}: no scenario of that row has the gate `{gate}`"
+    for name in sorted(unnamed):
+        yield f"{path}: no preset's row names the scenario `{name}`"
+
+
 def body(match, tables):
     """What belongs between the two comments."""
     if match["table"]:
@@ -269,7 +295,7 @@ def main():
     if sys.argv[1:] and not is_check and not is_all:
         sys.exit("usage: .ci/readme.py [--check | --all]")
     played = scenarios()
-    wrong = list(mistakes(played))
+    wrong = [*mistakes(played), *mistakes_of_presets(played)]
     if wrong:
         sys.exit("\n".join(wrong))
     tables = {"catalogue": catalogue(played), "capabilities": capabilities(played)}
