@@ -227,6 +227,7 @@ fn class(backend: &str) -> Class {
         includes_usage: false,
         base64_embeddings: false,
         headers: Vec::new(),
+        query: Vec::new(),
         credential: None,
         subscription: None,
         think_time_s: Quantity::Constant(0.0),

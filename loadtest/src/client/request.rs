@@ -486,6 +486,30 @@ mod tests {
     }
 
     #[test]
+    fn parameters_of_the_query_are_sent_and_expected_at_a_backend() {
+        let with = |api| {
+            let query = vec![("priority".to_owned(), "low & slow".to_owned())];
+            let class = Class {
+                api,
+                query,
+                ..class("chat")
+            };
+            template(&class).backend_path().to_owned()
+        };
+        let dated = Api::AzureDated {
+            api_version: Some("2024-10-21".to_owned()),
+        };
+        assert_eq!(
+            with(dated),
+            "/openai/deployments/gpt/chat/completions?api-version=2024-10-21&priority=low+%26+slow"
+        );
+        assert_eq!(
+            with(Api::OpenAi),
+            "/v1/chat/completions?priority=low+%26+slow"
+        );
+    }
+
+    #[test]
     fn the_gateway_prefix_is_sent_and_not_expected_at_a_backend() {
         let template = template(&class("chat"));
         let path = "/openai/deployments/gpt/chat/completions?api-version=2024-10-21";

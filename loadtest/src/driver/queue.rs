@@ -43,7 +43,7 @@ pub(super) fn queues(plan: &Plan, ordinals: &mut [u64]) -> Vec<Queue> {
                 ordinals: arrivals.iter().map(&mut ordinal).collect(),
                 next: AtomicUsize::new(0),
             }),
-            Load::Closed(_) | Load::Notebook { .. } | Load::Idle => None,
+            Load::Closed(_) | Load::Mixed { .. } | Load::Notebook { .. } | Load::Idle => None,
         })
         .collect()
 }

@@ -59,6 +59,7 @@ pub(crate) fn class(name: &str) -> Class {
         includes_usage: false,
         base64_embeddings: false,
         headers: Vec::new(),
+        query: Vec::new(),
         credential: None,
         subscription: None,
         think_time_s: Quantity::Constant(1.0),

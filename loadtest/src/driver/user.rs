@@ -6,8 +6,8 @@ use super::queue::Queue;
 use super::recorder::Model;
 use super::stage::{Order, Stage};
 use crate::client::{Cookies, Sizes, Transport};
-use crate::plan::{Activity, Arrival, Load, Plan};
-use crate::workload::activity;
+use crate::plan::{Activity, Arrival, Crowd, Load, Plan};
+use crate::workload::{activity, drawn_class};
 
 /// Least simulated time from one request of a closed user to its next.
 ///
@@ -18,11 +18,11 @@ const SHORTEST_ROUND: Duration = Duration::from_micros(10);
 /// What one user does in a run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Role {
-    /// User `number` of a class: asks, waits for the answer, thinks, and asks again.
+    /// User `number` of a crowd: asks, waits for the answer, thinks, and asks again.
     Closed {
-        /// Index of the class.
-        class: usize,
-        /// Its number within the class, from 0.
+        /// Whose requests it makes.
+        crowd: Crowd,
+        /// Its number within the crowd, from 0.
         number: u32,
     },
     /// Worker `number` of the open phases: sends what is due, whatever the answers do.
@@ -32,17 +32,18 @@ pub(super) enum Role {
     },
 }
 
-/// Everybody whom a plan needs, in the order of classes.
+/// Everybody whom a plan needs, in the order of classes, then those of mixes.
 ///
-/// A closed user keeps its role through all phases; its class has as many as its
+/// A closed user keeps its role through all phases; its crowd has as many as its
 /// fullest phase.
 /// The workers of open phases are shared by them.
 pub(super) fn cast(plan: &Plan) -> Vec<Role> {
-    let closed = (0..plan.classes.len()).flat_map(|class| {
+    let crowds = (0..plan.classes.len()).map(Crowd::Class);
+    let closed = crowds.chain([Crowd::Mix]).flat_map(|crowd| {
         let phases = plan.phases.iter();
-        let peak = phases.map(|phase| phase.load.most_users(class)).max();
+        let peak = phases.map(|phase| phase.load.most_users(crowd)).max();
         let peak = peak.unwrap_or(0);
-        (0..peak).map(move |number| Role::Closed { class, number })
+        (0..peak).map(move |number| Role::Closed { crowd, number })
     });
     let workers = plan.phases.iter().filter_map(|phase| match &phase.load {
         Load::Open { workers, arrivals } => {
@@ -50,7 +51,7 @@ pub(super) fn cast(plan: &Plan) -> Vec<Role> {
             let requests = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
             Some((*workers).min(requests))
         }
-        Load::Closed(_) | Load::Notebook { .. } | Load::Idle => None,
+        Load::Closed(_) | Load::Mixed { .. } | Load::Notebook { .. } | Load::Idle => None,
     });
     let open = (0..workers.max().unwrap_or(0)).map(|number| Role::Open { number });
     closed.chain(open).collect()
@@ -65,19 +66,19 @@ impl Role {
             return;
         }
         match self {
-            Self::Closed { class, number } => closed(stage, transport, class, number).await,
+            Self::Closed { crowd, number } => closed(stage, transport, crowd, number).await,
             Self::Open { number } => open(stage, transport, number).await,
         }
     }
 }
 
-async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, number: u32) {
+async fn closed(stage: &Stage, transport: &mut impl Transport, crowd: Crowd, number: u32) {
     let end = stage.plan.end();
-    let (mut round, mut cookies) = (Round::default(), Cookies::default());
+    let (mut round, mut cookies) = (Round::default(), one_jar_each(stage));
     let mut goes_on = true;
     while goes_on {
         let now = stage.now();
-        goes_on = match activity(&stage.plan, class, number, now) {
+        goes_on = match activity(&stage.plan, crowd, number, now) {
             Activity::Over => return,
             Activity::Idle { until } => stage.reaches(until).await,
             Activity::Active { phase } if !stage.is_open(phase) => stage.phase_opens(phase).await,
@@ -85,6 +86,7 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, num
                 stage.reaches(stage.plan.phases[phase].end).await
             }
             Activity::Active { phase } => {
+                let class = round.next_class(stage, crowd, phase, number);
                 let ordinal = stage.next_ordinal(class);
                 let order = Order {
                     model: Model::Closed,
@@ -95,7 +97,8 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, num
                     worker: number,
                     planned: stage.on_clock(now),
                 };
-                let ended = stage.in_plan(stage.perform(order, &mut cookies, transport).await);
+                let ended =
+                    stage.in_plan(stage.perform(order, &mut cookies[class], transport).await);
                 let pause = match stage.plan.phases[phase].load {
                     Load::Notebook { gap, .. } => gap,
                     _ => stage.think_time(class, ordinal),
@@ -108,11 +111,14 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, class: usize, num
     }
 }
 
-/// How many requests a user has made of the notebook it works at.
+/// What a user has made until now.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
     phase: usize,
+    /// Requests of the notebook of that phase.
     made: u32,
+    /// Requests of mixes.
+    drawn: u32,
 }
 
 impl Round {
@@ -122,16 +128,32 @@ impl Round {
             return false;
         };
         if self.phase != phase {
-            *self = Self { phase, made: 0 };
+            (self.phase, self.made) = (phase, 0);
         }
         self.made += 1;
         self.made > iterations
     }
+
+    /// The class of the request that the user makes next.
+    fn next_class(&mut self, stage: &Stage, crowd: Crowd, phase: usize, user: u32) -> usize {
+        match (crowd, &stage.plan.phases[phase].load) {
+            (Crowd::Class(class), _) => class,
+            (Crowd::Mix, Load::Mixed { weights, .. }) => {
+                self.drawn += 1;
+                drawn_class(stage.plan.seed, weights, user, self.drawn - 1)
+            }
+            (Crowd::Mix, _) => unreachable!("those of a mix are active in mixed phases only"),
+        }
+    }
+}
+
+/// Who makes requests of several classes is one user of each.
+fn one_jar_each(stage: &Stage) -> Vec<Cookies> {
+    vec![Cookies::default(); stage.plan.classes.len()]
 }
 
 async fn open(stage: &Stage, transport: &mut impl Transport, number: u32) {
-    // A worker is one user of each class.
-    let mut cookies = vec![Cookies::default(); stage.plan.classes.len()];
+    let mut cookies = one_jar_each(stage);
     for queue in stage.queues().iter().filter(|queue| number < queue.workers) {
         // Taken in order of time, so a free worker always waits for the next request that is due.
         while let Some((arrival, ordinal)) = queue.next() {

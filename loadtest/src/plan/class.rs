@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use form_urlencoded::Serializer;
+
 use super::{HangUp, Quantity, Retries};
 
 /// A kind of client: all its users send requests drawn from the same description.
@@ -34,6 +36,8 @@ pub struct Class {
     pub base64_embeddings: bool,
     /// Headers added to every request, in order.
     pub headers: Vec<(String, String)>,
+    /// Parameters added to the query of every request, in order, not yet encoded.
+    pub query: Vec<(String, String)>,
     /// The credential it presents, or none.
     pub credential: Option<Credential>,
     /// Name of the subscription whose key that is, if one.
@@ -144,18 +148,25 @@ impl Operation {
 impl Class {
     /// Path and query below the gateway's prefix, as a backend must see them.
     pub fn path_and_query(&self) -> String {
+        let mut address = self.path();
+        if !self.query.is_empty() {
+            address.push(if address.contains('?') { '&' } else { '?' });
+            let mut query = Serializer::new(String::new());
+            address.push_str(&query.extend_pairs(&self.query).finish());
+        }
+        address
+    }
+
+    /// The same without the parameters of its own.
+    fn path(&self) -> String {
         let operation = self.operation.path();
         match &self.api {
-            Api::AzureDated {
-                api_version: Some(version),
-            } => {
-                format!(
-                    "/openai/deployments/{}/{operation}?api-version={version}",
-                    self.deployment
-                )
-            }
-            Api::AzureDated { api_version: None } => {
-                format!("/openai/deployments/{}/{operation}", self.deployment)
+            Api::AzureDated { api_version } => {
+                let path = format!("/openai/deployments/{}/{operation}", self.deployment);
+                match api_version {
+                    Some(version) => format!("{path}?api-version={version}"),
+                    None => path,
+                }
             }
             Api::AzureV1 => format!("/openai/v1/{operation}"),
             Api::OpenAi => format!("/v1/{operation}"),

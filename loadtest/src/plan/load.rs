@@ -41,8 +41,24 @@ pub enum Load {
         /// Pause after each answer.
         gap: Duration,
     },
+    /// Users as in a closed phase who belong to no class: that of each request is drawn.
+    Mixed {
+        /// How many they are.
+        users: Ramp,
+        /// How often each class is drawn, in proportion; by index in the plan.
+        weights: Vec<f64>,
+    },
     /// Nobody sends anything: a pause for windows to drain.
     Idle,
+}
+
+/// Whose requests a user makes who waits for answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Crowd {
+    /// Those of the class of this index in the plan.
+    Class(usize),
+    /// Those of several classes, in mixed phases.
+    Mix,
 }
 
 /// The number of a class's active users over a phase: a straight line, then flat.
@@ -110,7 +126,7 @@ impl Load {
     pub fn scheduled(&self) -> u64 {
         match self {
             Self::Open { arrivals, .. } => arrivals.len() as u64,
-            Self::Closed(_) | Self::Notebook { .. } | Self::Idle => 0,
+            Self::Closed(_) | Self::Mixed { .. } | Self::Notebook { .. } | Self::Idle => 0,
         }
     }
 
@@ -128,7 +144,12 @@ impl Load {
                     .get(class)
                     .map_or(0, |users| u64::from(*users) * u64::from(*iterations)),
             ),
-            Self::Closed(_) => None,
+            Self::Mixed { weights, .. }
+                if weights.get(class).is_none_or(|weight| *weight == 0.0) =>
+            {
+                Some(0)
+            }
+            Self::Closed(_) | Self::Mixed { .. } => None,
             Self::Idle => Some(0),
         }
     }
@@ -138,12 +159,22 @@ impl Load {
         matches!(self, Self::Notebook { .. })
     }
 
-    /// Most users of the class at `class` at one time; 0 for open loads, which have workers.
-    pub fn most_users(&self, class: usize) -> u32 {
-        match self {
-            Self::Closed(ramps) => ramps.get(class).map_or(0, Ramp::peak),
-            Self::Notebook { users, .. } => users.get(class).copied().unwrap_or(0),
-            Self::Open { .. } | Self::Idle => 0,
+    /// Most users of `crowd` at one time; 0 for open loads, which have workers.
+    pub fn most_users(&self, crowd: Crowd) -> u32 {
+        match (self, crowd) {
+            (Self::Notebook { users, .. }, Crowd::Class(class)) => {
+                users.get(class).copied().unwrap_or(0)
+            }
+            _ => self.ramp(crowd).map_or(0, Ramp::peak),
+        }
+    }
+
+    /// The users of `crowd` where they come and go.
+    pub fn ramp(&self, crowd: Crowd) -> Option<&Ramp> {
+        match (self, crowd) {
+            (Self::Closed(ramps), Crowd::Class(class)) => ramps.get(class),
+            (Self::Mixed { users, .. }, Crowd::Mix) => Some(users),
+            _ => None,
         }
     }
 }

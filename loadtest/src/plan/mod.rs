@@ -11,7 +11,7 @@ mod prober;
 mod quantity;
 
 pub use self::class::{Api, Class, Credential, Operation, Prompt, Target};
-pub use self::load::{Activity, Arrival, Load, Phase, Ramp, TimedAction};
+pub use self::load::{Activity, Arrival, Crowd, Load, Phase, Ramp, TimedAction};
 pub use self::patience::{HangUp, Retries, RetryStyle};
 pub use self::prober::{Probe, Prober};
 pub use self::quantity::{Draw, Quantity};
@@ -93,7 +93,7 @@ impl Plan {
             Load::Open { arrivals, .. } => arrivals
                 .iter()
                 .any(|arrival| arrival.prompt_tokens.is_some()),
-            Load::Closed(_) | Load::Notebook { .. } | Load::Idle => false,
+            Load::Closed(_) | Load::Mixed { .. } | Load::Notebook { .. } | Load::Idle => false,
         })
     }
 

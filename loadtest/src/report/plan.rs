@@ -15,7 +15,7 @@ use super::series::{Answer, Series};
 use super::style::{Ink, Style};
 use super::table::{Cell, Table};
 use super::wrap::{facts, hang, paragraph, room};
-use crate::plan::{Load, Phase, Plan};
+use crate::plan::{Crowd, Load, Phase, Plan};
 
 /// Left margin of everything below the name.
 const INDENT: usize = 2;
@@ -111,9 +111,7 @@ fn users(plan: &Plan, style: &Style) -> Vec<String> {
     let classes = plan.classes.iter().enumerate();
     let rows = classes.map(|(index, class)| Row {
         name: &class.name,
-        values: instants(plan)
-            .map(|at| f64::from(users_at(plan, index, at)))
-            .collect(),
+        values: instants(plan).map(|at| users_at(plan, index, at)).collect(),
         ink: Ink::Plain,
     });
     chart(plan, "users", rows.collect(), style)
@@ -151,25 +149,30 @@ fn instants(plan: &Plan) -> impl Iterator<Item = Moment> {
     (0..INSTANTS).map(move |at| Moment::ZERO + step * at)
 }
 
-/// Active users of the class at `class`; none outside closed phases.
-fn users_at(plan: &Plan, class: usize, at: Moment) -> u32 {
+/// Active users of the class at `class`, of a mix its part of them; none outside closed phases.
+fn users_at(plan: &Plan, class: usize, at: Moment) -> f64 {
     let Some(Phase { start, load, .. }) = plan.phase_at(at) else {
-        return 0;
+        return 0.0;
     };
-    match load {
-        Load::Closed(ramps) => ramps
-            .get(class)
-            .map_or(0, |ramp| ramp.users_at(at.since(*start))),
-        Load::Notebook { .. } => load.most_users(class),
-        Load::Open { .. } | Load::Idle => 0,
-    }
+    let (crowd, part) = match load {
+        Load::Mixed { weights, .. } => {
+            let weight = weights.get(class).copied().unwrap_or(0.0);
+            (Crowd::Mix, weight / weights.iter().sum::<f64>())
+        }
+        _ => (Crowd::Class(class), 1.0),
+    };
+    let users = load.ramp(crowd).map_or_else(
+        || load.most_users(crowd),
+        |ramp| ramp.users_at(at.since(*start)),
+    );
+    f64::from(users) * part
 }
 
 /// Planned requests per second of the class at `class`, in the buckets of a report.
 fn rates(plan: &Plan, class: usize) -> Vec<f64> {
     let planned = plan.phases.iter().filter_map(|phase| match &phase.load {
         Load::Open { arrivals, .. } => Some(arrivals.iter()),
-        Load::Closed(_) | Load::Notebook { .. } | Load::Idle => None,
+        Load::Closed(_) | Load::Mixed { .. } | Load::Notebook { .. } | Load::Idle => None,
     });
     let ours = planned.flatten().filter(|arrival| arrival.class == class);
     let points = ours.map(|arrival| Answer {

@@ -1,21 +1,21 @@
 //! [`activity()`]: when a closed-model user works.
 //!
-//! User k of a class is active while k is below the class's number of active users. The answer
+//! User k of a class, or of a mix, is active while k is below its number of active users. The answer
 //! for an idle user names the exact moment at which that changes, so nobody has to poll.
 
 use std::time::Duration;
 
 use clock::Moment;
 
-use crate::plan::{Activity, Load, Phase, Plan, Ramp};
+use crate::plan::{Activity, Crowd, Phase, Plan, Ramp};
 
-/// What user `user` (from 0) of the class with index `class` does at `now`.
+/// What user `user` (from 0) of `crowd` does at `now`.
 ///
 /// `now` counts as the plan does, from the start of the first phase.
-pub fn activity(plan: &Plan, class: usize, user: u32, now: Moment) -> Activity {
+pub fn activity(plan: &Plan, crowd: Crowd, user: u32, now: Moment) -> Activity {
     let phases = plan.phases.iter().enumerate();
     for (index, phase) in phases.filter(|(_, phase)| now < phase.end) {
-        let Some(active) = next_active(phase, class, user, now.max(phase.start)) else {
+        let Some(active) = next_active(phase, crowd, user, now.max(phase.start)) else {
             continue;
         };
         return if active <= now {
@@ -28,11 +28,10 @@ pub fn activity(plan: &Plan, class: usize, user: u32, now: Moment) -> Activity {
 }
 
 /// The first moment from `from` on at which the user is active in `phase`.
-fn next_active(phase: &Phase, class: usize, user: u32, from: Moment) -> Option<Moment> {
-    let ramp = match &phase.load {
-        Load::Closed(ramps) => ramps.get(class)?,
-        Load::Notebook { .. } => return (phase.load.most_users(class) > user).then_some(from),
-        Load::Open { .. } | Load::Idle => return None,
+fn next_active(phase: &Phase, crowd: Crowd, user: u32, from: Moment) -> Option<Moment> {
+    let Some(ramp) = phase.load.ramp(crowd) else {
+        // Those of a notebook are there all the time, as many as ever.
+        return (phase.load.most_users(crowd) > user).then_some(from);
     };
     let elapsed = from.since(phase.start);
     if ramp.users_at(elapsed) > user {
@@ -69,6 +68,9 @@ mod tests {
 
     use super::*;
     use crate::driver::support::{self, at, plan};
+    use crate::plan::Load;
+
+    const CHATS: Crowd = Crowd::Class(0);
 
     fn phase(start: f64, end: f64, load: Load) -> Phase {
         support::phase("phase", start, end, load)
@@ -99,15 +101,15 @@ mod tests {
     fn a_user_works_in_its_phase_and_waits_for_the_next() {
         let story = story();
         assert_eq!(
-            activity(&story, 0, 1, at(9.999_999)),
+            activity(&story, CHATS, 1, at(9.999_999)),
             Activity::Active { phase: 0 }
         );
         assert_eq!(
-            activity(&story, 0, 1, at(10.0)),
+            activity(&story, CHATS, 1, at(10.0)),
             Activity::Idle { until: at(15.0) }
         );
         assert_eq!(
-            activity(&story, 0, 1, at(15.0)),
+            activity(&story, CHATS, 1, at(15.0)),
             Activity::Active { phase: 2 }
         );
     }
@@ -117,19 +119,19 @@ mod tests {
         let story = story();
         // From 2 to 4 in ten seconds: the third joins at once, the fourth when the line reaches 3.
         assert_eq!(
-            activity(&story, 0, 2, at(0.0)),
+            activity(&story, CHATS, 2, at(0.0)),
             Activity::Idle { until: at(15.0) }
         );
         assert_eq!(
-            activity(&story, 0, 3, at(0.0)),
+            activity(&story, CHATS, 3, at(0.0)),
             Activity::Idle { until: at(20.0) }
         );
         assert_eq!(
-            activity(&story, 0, 3, at(19.999_999)),
+            activity(&story, CHATS, 3, at(19.999_999)),
             Activity::Idle { until: at(20.0) }
         );
         assert_eq!(
-            activity(&story, 0, 3, at(20.0)),
+            activity(&story, CHATS, 3, at(20.0)),
             Activity::Active { phase: 2 }
         );
     }
@@ -139,11 +141,11 @@ mod tests {
         let story = story();
         // From 4 to 0 in two seconds: the fourth leaves when the line has reached 3.
         assert_eq!(
-            activity(&story, 0, 3, at(30.499_999)),
+            activity(&story, CHATS, 3, at(30.499_999)),
             Activity::Active { phase: 3 }
         );
-        assert_eq!(activity(&story, 0, 3, at(30.5)), Activity::Over);
-        assert_eq!(activity(&story, 0, 0, at(32.0)), Activity::Over);
+        assert_eq!(activity(&story, CHATS, 3, at(30.5)), Activity::Over);
+        assert_eq!(activity(&story, CHATS, 0, at(32.0)), Activity::Over);
     }
 
     #[test]
@@ -153,15 +155,18 @@ mod tests {
             ..plan()
         };
         assert_eq!(
-            activity(&plan, 0, 4, at(0.0)),
+            activity(&plan, CHATS, 4, at(0.0)),
             Activity::Idle { until: at(4.0) }
         );
-        assert_eq!(activity(&plan, 0, 5, at(0.0)), Activity::Over);
+        assert_eq!(activity(&plan, CHATS, 5, at(0.0)), Activity::Over);
     }
 
     #[test]
     fn an_unknown_class_has_nothing_to_do() {
-        assert_eq!(activity(&story(), 7, 0, at(0.0)), Activity::Over);
+        assert_eq!(
+            activity(&story(), Crowd::Class(7), 0, at(0.0)),
+            Activity::Over
+        );
     }
 
     proptest! {
@@ -174,7 +179,7 @@ mod tests {
                 phases: vec![phase(0.0, 20.0, Load::Closed(vec![ramp]))],
                 ..plan()
             };
-            if let Activity::Idle { until } = activity(&plan, 0, user, Moment::from_micros(now)) {
+            if let Activity::Idle { until } = activity(&plan, CHATS, user, Moment::from_micros(now)) {
                 let just_before = until - Duration::from_micros(1);
                 prop_assert!(ramp.users_at(until.since(Moment::ZERO)) > user);
                 prop_assert!(ramp.users_at(just_before.since(Moment::ZERO)) <= user);

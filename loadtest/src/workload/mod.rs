@@ -5,11 +5,13 @@
 
 mod activity;
 mod arrivals;
+mod mix;
 mod prompt;
 mod trace;
 mod vocabulary;
 
 pub use self::activity::activity;
 pub use self::arrivals::{Rate, Spacing, Stretch, arrivals};
+pub use self::mix::drawn_class;
 pub use self::prompt::{MARK_WORDS, mark, mark_characters, push_characters, push_tokens};
 pub use self::trace::{Trace, TraceError, TraceLimit};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clock::{Moment, Span, Speed};
-use loadtest::plan::{Api, Load, Operation, Plan, Prompt, Quantity, Ramp, Target};
+use loadtest::plan::{Api, Crowd, Load, Operation, Plan, Prompt, Quantity, Ramp, Target};
 use loadtest::topology::{BackendProfile, Profile};
 
 use super::support::{File, STEADY, class, scenario};
@@ -23,7 +23,7 @@ fn ramp(from: u32, to: u32, over: &str) -> Ramp {
 fn ramps(plan: &Plan) -> Vec<Vec<Ramp>> {
     let closed = plan.phases.iter().map(|phase| match &phase.load {
         Load::Closed(ramps) => ramps.clone(),
-        Load::Open { .. } | Load::Notebook { .. } | Load::Idle => Vec::new(),
+        _ => Vec::new(),
     });
     closed.collect()
 }
@@ -481,6 +481,22 @@ fn a_notebook_says_how_long_it_takes_or_takes_a_second_for_each_request() {
         (at(22), Some(40))
     );
     assert_eq!(notebook(", run_for = \"60s\"").end(), at(60));
+}
+
+#[test]
+fn a_mix_has_users_of_no_class_and_a_weight_for_each() {
+    let phases = "[phases]\nramp_users_per_second = 2\n\
+        play = [{ name = \"mixed\", run_for = \"60s\", mix = { users = 6, weights = { user = 3 } } }]";
+    let load = scenario(phases).plan().phases[0].load.clone();
+    let users = Ramp {
+        from: 0,
+        to: 6,
+        over: Duration::from_secs(3),
+    };
+    assert_eq!(load.most_users(Crowd::Class(0)), 0);
+    assert_eq!((load.exact(0), load.exact(1)), (None, Some(0)));
+    let weights = vec![3.0];
+    assert_eq!(load, Load::Mixed { users, weights });
 }
 
 #[test]

@@ -112,6 +112,21 @@ fn three(class: Class) -> Plan {
     }
 }
 
+/// Three users who send requests of two classes for four seconds.
+fn mixed() -> Plan {
+    let users = Ramp {
+        from: 3,
+        to: 3,
+        over: Duration::ZERO,
+    };
+    let weights = vec![1.0, 2.0];
+    Plan {
+        classes: vec![class("one"), class("two")],
+        phases: vec![phase("mixed", 0.0, 4.5, Load::Mixed { users, weights })],
+        ..plan()
+    }
+}
+
 /// What both drivers must see alike: by attempt its id, status, whether the client left, tokens
 /// and what the watched header said.
 fn seen(evidence: &ClientEvidence) -> Vec<(String, Option<u16>, bool, u64, String)> {
@@ -128,7 +143,7 @@ fn seen(evidence: &ClientEvidence) -> Vec<(String, Option<u16>, bool, u64, Strin
     attempts.collect()
 }
 
-async fn on_sockets(class: Class) -> ClientEvidence {
+async fn on_sockets(plan: Plan) -> ClientEvidence {
     let clock = Clock::real(Speed::try_from(20.0).unwrap(), DEFAULT_ANCHOR);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
@@ -136,10 +151,10 @@ async fn on_sockets(class: Class) -> ClientEvidence {
     let gateway = gateway(&clock);
     servers.spawn(async move { axum::serve(listener, gateway).await.unwrap() });
     let endpoint = Endpoint::Url(format!("http://{address}"));
-    attack(run(three(class), &clock, endpoint)).await.unwrap()
+    attack(run(plan, &clock, endpoint)).await.unwrap()
 }
 
-fn in_virtual_time(class: Class) -> ClientEvidence {
+fn in_virtual_time(plan: Plan) -> ClientEvidence {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -148,9 +163,7 @@ fn in_virtual_time(class: Class) -> ClientEvidence {
     runtime.block_on(async {
         let clock = Clock::paused(DEFAULT_ANCHOR);
         let endpoint = Endpoint::Service(gateway(&clock));
-        virtual_time(run(three(class), &clock, endpoint))
-            .await
-            .unwrap()
+        virtual_time(run(plan, &clock, endpoint)).await.unwrap()
     })
 }
 
@@ -158,7 +171,7 @@ fn in_virtual_time(class: Class) -> ClientEvidence {
 fn both_drivers_see_the_same_of_every_kind_of_client() {
     for (kind, class) in kinds() {
         let sockets = tokio::runtime::Runtime::new().unwrap();
-        let sockets = sockets.block_on(on_sockets(class.clone()));
+        let sockets = sockets.block_on(on_sockets(three(class.clone())));
         let alike = |evidence| {
             let mut seen = seen(evidence);
             // How many tokens reach a socket within a time is the machine's business.
@@ -169,7 +182,11 @@ fn both_drivers_see_the_same_of_every_kind_of_client() {
             }
             seen
         };
-        assert_eq!(alike(&sockets), alike(&in_virtual_time(class)), "{kind}");
+        assert_eq!(
+            alike(&sockets),
+            alike(&in_virtual_time(three(class))),
+            "{kind}"
+        );
         let rig = &sockets.rig;
         assert_eq!(
             rig.driver_requests,
@@ -180,6 +197,25 @@ fn both_drivers_see_the_same_of_every_kind_of_client() {
 }
 
 #[test]
+fn both_drivers_draw_the_same_classes_for_each_user_of_a_mix() {
+    let sockets = tokio::runtime::Runtime::new().unwrap();
+    let sockets = sockets.block_on(on_sockets(mixed()));
+    let paused = in_virtual_time(mixed());
+    let classes = |evidence: &ClientEvidence, user| -> Vec<String> {
+        let seen = evidence.observations.iter();
+        let of_user = seen.filter(|seen| seen.worker == user);
+        of_user.map(|seen| seen.class.to_string()).collect()
+    };
+    for user in 0..3 {
+        // One at once, and one after each second of thinking; on sockets each takes a little longer.
+        let (paused, sockets) = (classes(&paused, user), classes(&sockets, user));
+        assert_eq!(paused.len(), 5);
+        assert!(sockets.len() >= 3 && paused.starts_with(&sockets));
+    }
+    assert_ne!(classes(&paused, 0), classes(&paused, 1));
+}
+
+#[test]
 fn who_hangs_up_has_what_arrived_until_then() {
     for (kind, class) in kinds() {
         let tokens = match kind {
@@ -187,7 +223,7 @@ fn who_hangs_up_has_what_arrived_until_then() {
             "time" => 3,
             _ => continue,
         };
-        let (id, status, aborted, events, _) = seen(&in_virtual_time(class)).remove(2);
+        let (id, status, aborted, events, _) = seen(&in_virtual_time(three(class))).remove(2);
         assert_eq!(
             (id.as_str(), status, aborted, events),
             ("k3-2-0", Some(200), true, tokens)

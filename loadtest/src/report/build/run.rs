@@ -181,7 +181,7 @@ fn planned_tokens(plan: &Plan) -> Option<TokenSums> {
     let mut sums = Vec::new();
     for phase in &plan.phases {
         match &phase.load {
-            Load::Closed(_) | Load::Notebook { .. } => return None,
+            Load::Closed(_) | Load::Mixed { .. } | Load::Notebook { .. } => return None,
             Load::Idle => {}
             Load::Open { arrivals, .. } => {
                 for arrival in arrivals.iter() {

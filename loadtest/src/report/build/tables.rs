@@ -11,7 +11,7 @@ use super::run::{Answered, Run};
 use super::{GATEWAY, NOBODY, UNKNOWN, rank};
 use crate::evidence::GapHistogram;
 use crate::observation::Outcome;
-use crate::plan::{Class, Load, Phase, Plan, Target};
+use crate::plan::{Class, Crowd, Load, Phase, Plan, Target};
 
 /// Tallies and histograms by cell, and what each backend booked by phase.
 #[derive(Default)]
@@ -213,18 +213,19 @@ fn add(sum: &mut Traffic, tally: &Traffic) {
 
 fn load_model(load: &Load) -> LoadModel {
     match load {
-        Load::Closed(_) | Load::Notebook { .. } => LoadModel::Closed,
+        Load::Closed(_) | Load::Mixed { .. } | Load::Notebook { .. } => LoadModel::Closed,
         Load::Open { .. } => LoadModel::Open,
         Load::Idle => LoadModel::Idle,
     }
 }
 
-/// Users at most, or requests planned, of the class at `class`.
+/// Users at most, or requests planned, of the class at `class`; those of a mix are no class's.
 fn wanted(load: &Load, class: usize) -> (Option<u32>, Option<u64>) {
+    let users = load.most_users(Crowd::Class(class));
     match load {
-        Load::Closed(_) => (Some(load.most_users(class)), None),
-        Load::Notebook { .. } => (Some(load.most_users(class)), load.exact(class)),
+        Load::Closed(_) => (Some(users), None),
+        Load::Notebook { .. } => (Some(users), load.exact(class)),
         Load::Open { .. } => (None, load.exact(class)),
-        Load::Idle => (None, None),
+        Load::Mixed { .. } | Load::Idle => (None, None),
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn class(
         includes_usage: client.include_usage,
         base64_embeddings: client.encoding_format == EncodingFormat::Base64,
         headers: client.headers.into_iter().collect(),
+        query: client.query.into_iter().collect(),
         credential: (!key.is_empty()).then(|| credential(client.key_header, key)),
         subscription,
         think_time_s: client

@@ -161,6 +161,10 @@ impl<'t> Resolver<'_, 't> {
             let message = "embeddings have no `max_tokens`";
             self.at(draft, &["max_tokens", "operation"], message, "remove it");
         }
+        if client.query.contains_key("api-version") {
+            let message = "`api-version` would be there twice";
+            self.at(draft, &["query"], message, "api_version = \"2024-10-21\"");
+        }
         if client.include_usage && !client.stream {
             let message = "`include_usage` is for streams: other answers always carry usage";
             self.at(

@@ -11,11 +11,12 @@ use toml::Spanned;
 use super::Resolver;
 use super::clients::Clients;
 use super::phases::Draft;
-use crate::plan::{Arrival, Load, Ramp};
+use crate::plan::{Arrival, Class, Load, Ramp};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::hints;
 use crate::scenario::rate::RateSection;
-use crate::scenario::sections::{ArrivalsSection, TraceSection};
+use crate::scenario::sections::{ArrivalsSection, MixSection, TraceSection};
+use crate::scenario::source::Value;
 use crate::workload::{self, Rate, Spacing, Stretch, Trace, TraceLimit};
 
 /// Requests in flight at once before an open phase's generator itself queues.
@@ -31,6 +32,8 @@ pub(super) struct Players<'a> {
     users_per_second: Option<f64>,
     clients: &'a Clients,
     users: Vec<u32>,
+    /// Those of a mix.
+    mixed: u32,
 }
 
 impl<'a> Players<'a> {
@@ -41,26 +44,41 @@ impl<'a> Players<'a> {
             users_per_second,
             clients,
             users: vec![0; clients.classes.len()],
+            mixed: 0,
         }
     }
 
     /// Ramps from the users of the phase before to `next`, who are there from then on.
     fn ramps(&mut self, next: Vec<u32>) -> Load {
-        let ramp = |(from, to): (&u32, &u32)| Ramp {
-            from: *from,
-            to: *to,
-            over: self.users_per_second.map_or(Duration::ZERO, |rate| {
-                Duration::from_secs_f64(f64::from(from.abs_diff(*to)) / rate)
-            }),
-        };
-        let ramps = self.users.iter().zip(&next).map(ramp).collect();
-        self.users = next;
+        let users = self.users.iter().zip(&next);
+        let ramps = users.map(|(from, to)| self.ramp(*from, *to)).collect();
+        (self.users, self.mixed) = (next, 0);
         Load::Closed(ramps)
+    }
+
+    /// A ramp from the users of the mix before to those of this one.
+    fn mix(&mut self, mix: &MixSection) -> Load {
+        let weight = |class: &Class| mix.weights.get(&*class.name).copied().unwrap_or(0.0);
+        let load = Load::Mixed {
+            users: self.ramp(self.mixed, mix.users),
+            weights: self.clients.classes.iter().map(weight).collect(),
+        };
+        self.users.fill(0);
+        self.mixed = mix.users;
+        load
+    }
+
+    fn ramp(&self, from: u32, to: u32) -> Ramp {
+        let over = self.users_per_second.map_or(Duration::ZERO, |rate| {
+            Duration::from_secs_f64(f64::from(from.abs_diff(to)) / rate)
+        });
+        Ramp { from, to, over }
     }
 
     /// `users` who each make `iterations` requests; they are there at once.
     fn notebook(&mut self, users: Vec<u32>, iterations: u32, gap: Option<Span>) -> Load {
         self.users.clone_from(&users);
+        self.mixed = 0;
         Load::Notebook {
             users,
             iterations,
@@ -101,8 +119,9 @@ impl<'t> Resolver<'_, 't> {
     ) -> Option<(Duration, Load)> {
         self.check_one_load(draft)?;
         let section = &draft.section;
+        let written = draft.entry.value.get_ref();
         if let Some(users) = &section.users {
-            let all_known = self.check_classes(draft, "users", users.keys(), players.clients);
+            let all_known = self.check_classes(written.get("users"), users.keys(), players.clients);
             let length = self.length(draft)?;
             let next = players.by_class(users);
             return all_known.then(|| match section.iterations {
@@ -110,10 +129,20 @@ impl<'t> Resolver<'_, 't> {
                 None => (length, players.ramps(next)),
             });
         }
+        if let Some(mix) = &section.mix {
+            let weights = written
+                .get("mix")
+                .and_then(|mix| mix.get_ref().get("weights"));
+            let all_known = self.check_classes(weights, mix.weights.keys(), players.clients);
+            let length = self.length(draft)?;
+            return all_known.then(|| (length, players.mix(mix)));
+        }
         players.users.fill(0);
+        players.mixed = 0;
         if let Some(rates) = &section.requests_per_second {
             let keys = rates.keys();
-            let all_known = self.check_classes(draft, "requests_per_second", keys, players.clients);
+            let rates_written = written.get("requests_per_second");
+            let all_known = self.check_classes(rates_written, keys, players.clients);
             let length = self.length(draft)?;
             return all_known.then(|| (length, self.open(draft, rates, length, players)));
         }
@@ -125,7 +154,7 @@ impl<'t> Resolver<'_, 't> {
 
     /// Notes several loads in one phase, and options of an open load without one.
     fn check_one_load(&mut self, draft: &Draft<'_, 't>) -> Option<()> {
-        const LOADS: [&str; 3] = ["users", "requests_per_second", "trace"];
+        const LOADS: [&str; 4] = ["users", "mix", "requests_per_second", "trace"];
         let phase = draft.entry.value.get_ref();
         let given: Vec<&str> = LOADS
             .into_iter()
@@ -138,6 +167,7 @@ impl<'t> Resolver<'_, 't> {
             return None;
         }
         self.check_notebook(draft)?;
+        self.check_mix(draft)?;
         let is_open = draft.section.requests_per_second.is_some();
         let has_arrivals = draft.section.arrivals.is_some() && !is_open;
         let has_workers =
@@ -176,6 +206,26 @@ impl<'t> Resolver<'_, 't> {
         None
     }
 
+    /// Somebody to draw for, and something to draw.
+    fn check_mix(&mut self, draft: &Draft<'_, 't>) -> Option<()> {
+        let Some(mix) = &draft.section.mix else {
+            return Some(());
+        };
+        let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
+        let (message, help) = if mix.users == 0 {
+            ("a mix needs users, who make its requests", "users = 6")
+        } else if mix.weights.is_empty() || !mix.weights.values().all(is_weight) {
+            (
+                "a mix needs classes to draw from, each with a weight above 0",
+                "weights = { NAME = 3, OTHER = 1 }",
+            )
+        } else {
+            return Some(());
+        };
+        self.note(Diagnostic::at(draft.entry.field("mix"), message).help(help));
+        None
+    }
+
     fn check_shape(&mut self, draft: &Draft<'_, 't>) -> Option<()> {
         if let Some(ArrivalsSection::Gamma(shape)) = draft.section.arrivals
             && !(shape > 0.0 && shape.is_finite())
@@ -187,11 +237,10 @@ impl<'t> Resolver<'_, 't> {
         Some(())
     }
 
-    /// Whether all classes that the phase names under `key` exist; notes those that do not.
+    /// Whether all classes that a phase names in the table `written` exist; notes those that do not.
     fn check_classes<'n>(
         &mut self,
-        draft: &Draft<'_, 't>,
-        key: &str,
+        written: Option<&Value<'t>>,
         names: impl Iterator<Item = &'n String>,
         clients: &Clients,
     ) -> bool {
@@ -202,11 +251,12 @@ impl<'t> Resolver<'_, 't> {
                 // That there are none at all was said.
                 continue;
             }
-            let table = draft.entry.value.get_ref().get(key);
-            let key = table
-                .and_then(|table| table.get_ref().as_table()?.get_key_value(name.as_str()))
-                .map_or_else(|| draft.entry.field(key), |(key, _)| key.span());
-            self.unknown_class(key, name, clients);
+            let table = written.and_then(|table| table.get_ref().as_table());
+            let key = table.and_then(|table| table.get_key_value(name.as_str()));
+            // What was read from a table is in it.
+            if let Some((key, _)) = key {
+                self.unknown_class(key.span(), name, clients);
+            }
         }
         all_known
     }

@@ -51,6 +51,9 @@ pub(in crate::scenario) struct ClientSection {
     /// Headers added to every request.
     #[serde(default)]
     pub(in crate::scenario) headers: BTreeMap<String, String>,
+    /// Parameters added to the query of every request's URL, by name.
+    #[serde(default)]
+    pub(in crate::scenario) query: BTreeMap<String, String>,
     /// Name of the gateway's subscription whose key it presents; the first one by default.
     pub(in crate::scenario) subscription: Option<String>,
     /// A key to present as it is, instead of a subscription's; "" presents none.

@@ -152,6 +152,8 @@ pub(super) struct PhaseSection {
     pub(super) run_for: Option<Span>,
     /// Closed model: users by class.
     pub(super) users: Option<BTreeMap<String, u32>>,
+    /// Closed model: users who belong to no class, and how often each class is drawn for their requests.
+    pub(super) mix: Option<MixSection>,
     /// Notebook: each user makes exactly so many requests, one after the other.
     #[schemars(range(min = 1))]
     pub(super) iterations: Option<u32>,
@@ -175,6 +177,21 @@ pub(super) struct PhaseSection {
         reason = "checked here, read with its places from the bare table"
     )]
     r#do: BTreeMap<Span, String>,
+}
+
+/// Users whose requests are of several classes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MixSection {
+    /// How many they are.
+    #[schemars(range(min = 1))]
+    pub(super) users: u32,
+    /// How often each class is drawn, in proportion: `{ one = 3, two = 1 }`.
+    #[schemars(extend(
+        "minProperties" = 1,
+        "additionalProperties" = { "type": "number", "exclusiveMinimum": 0 }
+    ))]
+    pub(super) weights: BTreeMap<String, f64>,
 }
 
 /// How arrivals are spread.
