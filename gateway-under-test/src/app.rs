@@ -12,9 +12,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::SET_COOKIE;
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::debug;
 
 use crate::access_log::{Decision, Entry, OpenEntry};
@@ -34,6 +35,7 @@ use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry;
 use crate::routing::{Api, RoutingTable};
+use crate::usage::{Prompt, Tap};
 
 /// The gateway's own routes, and everything else to the APIs.
 pub(crate) fn router(gateway: Gateway) -> Router {
@@ -86,7 +88,7 @@ async fn answer(
     if !entry.is_under_way() {
         return Err(Refusal::Draining);
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     if let Some(helper) = table.helpers.iter().find(|h| h.is_at(parts.uri.path())) {
         return help(gateway, table, helper, parts, body, entry).await;
     }
@@ -98,18 +100,38 @@ async fn answer(
     let request_id = parts.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
     let draws = Draws::new(table.seed, request_id, entry.number());
     let meter = entry.request_meter();
+    if table.reads_usage {
+        // What is compressed on the way cannot be read.
+        parts.headers.remove(ACCEPT_ENCODING);
+    }
     let payload = payload(api, path, body, &parts.headers, meter).await?;
+    let kept = payload.kept().cloned();
+    if table.reads_usage && kept.is_none() {
+        meter.keep(api.max_replay_bytes);
+    }
     let wanted = wanted(api, path, &payload, &parts.headers, entry)?;
     let outbound = Outbound::new(parts, path, payload, meter.clone());
 
     let answer = retry::attempt(gateway, api, outbound, draws, wanted, entry).await;
     let (mut response, backend) = answer?;
     entry.answered_by(&backend.name);
+    if table.reads_usage && response.status() == StatusCode::OK {
+        entry.tap(Tap::new(response.headers(), prompt(path, kept, meter)));
+    }
     name_backend(api, &backend, &mut response);
     if let Some(cookie) = api.balancer.cookie(&backend, wanted) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// The prompt of a request to `path`, if its body is `kept` or has passed by now.
+fn prompt(path: &str, kept: Option<Bytes>, meter: &Meter) -> Prompt {
+    let (deployment, operation) = peek::target(path);
+    match kept.or_else(|| meter.copy()) {
+        Some(body) => Prompt::new(operation, deployment, None, body),
+        None => Prompt::lost(operation, meter.bytes()),
+    }
 }
 
 /// A request to one of the gateway's helpers.

@@ -64,6 +64,7 @@ mod retry_after;
 mod routing;
 pub mod server;
 pub mod upstream;
+pub mod usage;
 
 pub use self::access_log::AccessLog;
 pub use self::config::{ConfigError, GatewayConfig};

@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     trips: Family<BackendLabel, Counter>,
     breakers: Family<BreakerLabels, Gauge>,
     in_flight: Gauge,
+    /// Answers whose usage contradicted itself, or was no number of tokens.
+    pub(crate) disbelieved: Counter,
     request_times: Family<ApiLabel, Histogram>,
     attempt_times: Family<BackendLabel, Histogram>,
 }
@@ -93,6 +95,7 @@ impl Metrics {
             trips: Family::default(),
             breakers: Family::default(),
             in_flight: Gauge::default(),
+            disbelieved: Counter::default(),
             request_times: Family::new_with_constructor(times),
             attempt_times: Family::new_with_constructor(times),
         };
@@ -131,6 +134,11 @@ impl Metrics {
             "requests_in_flight",
             "Requests under way",
             self.in_flight.clone(),
+        );
+        registry.register(
+            "usage_disbelieved",
+            "Answers whose usage was estimated because what they told cannot be true",
+            self.disbelieved.clone(),
         );
         registry.register_with_unit(
             "request_duration",

@@ -27,6 +27,8 @@ pub(crate) struct RoutingTable {
     pub(crate) seed: u64,
     pub(crate) client_ip: ClientIp,
     pub(crate) subscriptions: Subscriptions,
+    /// Whether the usage of every answer is read.
+    pub(crate) reads_usage: bool,
     backends: Backends,
     pub(crate) helpers: Vec<Helper>,
     pub(crate) probers: BTreeMap<String, Prober>,
@@ -102,6 +104,7 @@ impl RoutingTable {
             seed: config.seed,
             client_ip,
             subscriptions,
+            reads_usage: config.usage.is_some(),
             backends,
             helpers,
             probers,

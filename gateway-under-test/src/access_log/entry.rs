@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Decision;
+use crate::usage::Usage;
 
 /// One request as the gateway saw it; one JSON line in the file.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -65,6 +66,12 @@ pub struct Entry {
     pub streamed: bool,
     /// Whether the caller left before the response had ended.
     pub aborted_by_client: bool,
+    /// The model that answered, as it calls itself; read only where usage is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The tokens it came to; `None` where nothing asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// What each policy decided, in order; told only of requests that asked for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<Decision>,

@@ -123,6 +123,11 @@ impl AccessLog {
         OpenEntry::new(self.clone(), clock.clone(), number, shared, under_way)
     }
 
+    /// Counts an answer whose usage was not believed.
+    fn disbelieved(&self) {
+        self.0.metrics.disbelieved.inc();
+    }
+
     fn closed(&self, entry: &Shared) {
         self.0.metrics.count(&lock(entry));
         if let Some(lines) = self.0.writer.get() {

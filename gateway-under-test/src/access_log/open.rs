@@ -1,7 +1,7 @@
 //! [`OpenEntry`]: the entry of a request under way, closed when it is dropped.
 
 use std::fmt::Write;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, OnceLock};
 
 use axum::response::Response;
 use clock::{Clock, Moment};
@@ -15,6 +15,7 @@ use crate::forward::{Failure, Meter};
 use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry_after;
+use crate::usage::Tap;
 
 /// The entry of a request under way.
 ///
@@ -28,6 +29,8 @@ pub(crate) struct OpenEntry {
     /// Bytes of the request's body, counted where they pass.
     request: Arc<Meter>,
     response: Progress,
+    /// Reads the usage of the response; set once, if at all.
+    tap: OnceLock<Tap>,
     is_traced: bool,
     /// Dropped after the entry has been closed; `None` for who was not let in.
     under_way: Option<UnderWay>,
@@ -68,6 +71,7 @@ impl OpenEntry {
             entry,
             request: Arc::default(),
             response: Progress::default(),
+            tap: OnceLock::new(),
             is_traced: false,
             under_way,
         }
@@ -163,6 +167,12 @@ impl OpenEntry {
         self.entry().backend = Some(backend.to_owned());
     }
 
+    /// Has `tap` read the response as it passes, for the usage that is noted at its end.
+    pub(crate) fn tap(&self, tap: Tap) {
+        // A request has one response, so nobody has set it before.
+        self.tap.set(tap).unwrap_or_default();
+    }
+
     /// Notes that the gateway answers itself.
     pub(crate) fn refused(&self, refusal: &Refusal) {
         self.entry().refusal = Some(refusal.reason().to_owned());
@@ -208,12 +218,15 @@ impl OpenEntry {
         Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Counts bytes of the response's body that pass now.
-    pub(super) fn passed(&mut self, bytes: usize) {
-        if bytes > 0 && self.response.first_byte.is_none() {
+    /// Counts and reads bytes of the response's body that pass now.
+    pub(super) fn passed(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() && self.response.first_byte.is_none() {
             self.response.first_byte = Some(self.clock.now());
         }
-        self.response.bytes += bytes as u64;
+        self.response.bytes += bytes.len() as u64;
+        if let Some(tap) = self.tap.get_mut() {
+            tap.feed(bytes);
+        }
     }
 
     /// Bytes of the response's body that have passed.
@@ -240,6 +253,7 @@ impl Drop for OpenEntry {
     fn drop(&mut self) {
         let now = self.clock.now();
         let end = self.response.end;
+        let reading = self.tap.get_mut().map(Tap::finish);
         {
             let mut entry = self.entry();
             entry.ended = Some(now);
@@ -247,6 +261,13 @@ impl Drop for OpenEntry {
             entry.request_bytes = self.request.bytes();
             entry.response_bytes = self.response.bytes;
             entry.aborted_by_client = end == End::None;
+            if let Some(reading) = reading {
+                if reading.is_disbelieved {
+                    self.log.disbelieved();
+                }
+                entry.model = reading.model;
+                entry.usage = Some(reading.usage);
+            }
             if let Some(attempt) = entry.attempts.last_mut() {
                 settle(attempt, end, now);
             }

@@ -43,7 +43,7 @@ impl Relayed {
         let Some(mut entry) = self.entry.take() else {
             return;
         };
-        entry.passed(frame.data_ref().map_or(0, Bytes::len));
+        entry.passed(frame.data_ref().map_or(&[], AsRef::as_ref));
         let is_all = self.announced == Some(entry.passed_bytes()) || self.body.is_end_stream();
         if is_all {
             entry.complete();

@@ -14,7 +14,7 @@ use super::{ConfigError, Diagnostic, GatewayConfig};
 
 /// The keys a file may have at its top.
 const SECTIONS: &str = "expected one of `seed`, `client_ip_header`, `products`, `subscriptions`, \
-                        `backends`, `apis`, `helpers`, `probers`";
+                        `backends`, `apis`, `helpers`, `probers`, `usage`";
 
 pub(super) fn parse(name: &str, text: &str) -> Result<GatewayConfig, Vec<Diagnostic>> {
     let mut reader = Reader {
@@ -123,6 +123,7 @@ impl Reader<'_> {
                 "apis" => config.apis = self.table(value),
                 "helpers" => config.helpers = self.table(value),
                 "probers" => config.probers = self.table(value),
+                "usage" => config.usage = self.value(value),
                 unknown => {
                     self.report(
                         Some(key.span()),

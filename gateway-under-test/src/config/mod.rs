@@ -18,6 +18,7 @@ mod latency;
 mod retry;
 mod secret;
 mod subscription;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -42,6 +43,7 @@ pub use self::latency::{
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
 pub use self::subscription::{ProductConfig, SubscriptionConfig};
+pub use self::usage::UsageConfig;
 
 /// API Management's own default for `forward-request`.
 // Source: https://github.com/MicrosoftDocs/azure-docs/issues/109013 (read 2026-08): "Default
@@ -94,6 +96,9 @@ pub struct GatewayConfig {
     /// Who finds such orders out, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub probers: BTreeMap<String, ProberConfig>,
+    /// Who used how much; absent: nobody asks, and answers pass unread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageConfig>,
 }
 
 /// One service behind the gateway.

@@ -153,7 +153,7 @@ balance = { single = "payg-1" }
 retries = 3
 "#;
     insta::assert_snapshot!(beside_what_is_right(text), @r#"
-    error: unknown key `colour`, expected one of `seed`, `client_ip_header`, `products`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`
+    error: unknown key `colour`, expected one of `seed`, `client_ip_header`, `products`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`, `usage`
      --> gateway.toml:5:1
       |
     5 | colour = "red"

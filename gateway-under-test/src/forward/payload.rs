@@ -1,8 +1,8 @@
 //! [`Payload`]: a request's body, for one attempt or for several.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -78,9 +78,47 @@ impl Payload {
 pub(crate) struct Meter {
     bytes: AtomicU64,
     is_broken: AtomicBool,
+    copy: Mutex<Copied>,
+}
+
+/// What is kept of a body that streams through, for who wants to read it later.
+#[derive(Debug, Default)]
+struct Copied {
+    parts: Vec<Bytes>,
+    limit_bytes: usize,
+    is_whole: bool,
 }
 
 impl Meter {
+    /// Keeps what passes from now on, unless it becomes more than `limit_bytes`.
+    pub(crate) fn keep(&self, limit_bytes: usize) {
+        self.copied().limit_bytes = limit_bytes;
+    }
+
+    /// The body, if it has passed whole and was kept.
+    pub(crate) fn copy(&self) -> Option<Bytes> {
+        let copied = self.copied();
+        copied.is_whole.then(|| copied.parts.concat().into())
+    }
+
+    fn passed(&self, part: &Bytes, is_end: bool) {
+        let passed = self.bytes.fetch_add(part.len() as u64, Ordering::Relaxed) + part.len() as u64;
+        let mut copied = self.copied();
+        if copied.limit_bytes == 0 {
+            return;
+        }
+        if passed > copied.limit_bytes as u64 {
+            *copied = Copied::default();
+        } else {
+            copied.parts.push(part.clone());
+            copied.is_whole = is_end;
+        }
+    }
+
+    fn copied(&self) -> std::sync::MutexGuard<'_, Copied> {
+        self.copy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes read so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -109,11 +147,13 @@ impl http_body::Body for Metered {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                self.meter.bytes.fetch_add(length as u64, Ordering::Relaxed);
+                if let Some(part) = frame.data_ref() {
+                    self.meter.passed(part, self.body.is_end_stream());
+                }
             }
             Poll::Ready(Some(Err(_))) => self.meter.is_broken.store(true, Ordering::Relaxed),
-            Poll::Ready(None) | Poll::Pending => {}
+            Poll::Ready(None) => self.meter.passed(&Bytes::new(), true),
+            Poll::Pending => {}
         }
         polled
     }

@@ -109,6 +109,7 @@ async fn metrics_count_what_the_access_log_tells() {
     gateway_requests_total{api="none",status="404",source="gateway"} 1
     gateway_requests_total{api="retry-with-payg",status="200",source="backend"} 2
     gateway_retries_total{api="retry-with-payg"} 2
+    gateway_usage_disbelieved_total 0
     "#);
 }
 

@@ -22,3 +22,4 @@ mod retry;
 mod server;
 mod sockets;
 mod support;
+mod usage;

@@ -99,7 +99,7 @@ fn a_wrong_file_is_refused_with_all_its_mistakes() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     insta::assert_snapshot!(stderr(&output), @r"
-    error: unknown key `port`, expected one of `seed`, `client_ip_header`, `products`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`
+    error: unknown key `port`, expected one of `seed`, `client_ip_header`, `products`, `subscriptions`, `backends`, `apis`, `helpers`, `probers`, `usage`
      --> gateway.toml:2:1
       |
     2 | port = 4000

@@ -125,6 +125,8 @@ pub(super) struct GatewaySection {
     helpers: Option<BTreeMap<String, serde_json::Value>>,
     /// Its own probers, by name, over the preset's.
     probers: Option<BTreeMap<String, serde_json::Value>>,
+    /// How it tells who used how much.
+    usage: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 /// The phases.
