@@ -387,6 +387,6 @@ fn logged(number: u64, of: u64, status: u16, request: &Request) -> AccessEntry {
         response_bytes: 100,
         streamed: false,
         aborted_by_client: false,
-        trace: Vec::new(),
+        ..AccessEntry::default()
     }
 }
