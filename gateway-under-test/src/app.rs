@@ -5,7 +5,7 @@
 //! hide the order that matters most to read.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::debug;
 
 use crate::access_log::{Decision, Entry, OpenEntry};
@@ -31,6 +31,7 @@ use crate::headers::{
     X_GW_TRACE, X_GW_TRACE_ID, X_REQUEST_ID,
 };
 use crate::helper::{self, Helper};
+use crate::limit::{Caller, Chain, Now, read_whole};
 use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry;
@@ -75,10 +76,11 @@ fn show_the_way(entry: &OpenEntry, headers: &mut HeaderMap) {
     }
 }
 
-/// The path of a request: route → authenticate → retry (balance → breaker → forward).
+/// The path of a request: route → authenticate → limits of the product, then of the API → retry
+/// (balance → breaker → forward).
 ///
-/// The body is read, where it must be, before a backend is chosen: a caller who breaks off takes
-/// nobody's turn.
+/// The body is read, where it must be, before a limit is asked and a backend chosen: a caller who
+/// breaks off takes nobody's place or turn.
 async fn answer(
     gateway: &Gateway,
     table: &RoutingTable,
@@ -95,29 +97,50 @@ async fn answer(
     let uri = parts.uri.clone();
     let (api, path) = table.route(uri.path()).ok_or(Refusal::UnknownApi)?;
     entry.routed(&api.name);
-    authenticate(table, &parts.headers, &api.name, entry)?;
+    let subscription = authenticate(table, &parts.headers, &api.name, entry)?;
+    let limits = table.limits(subscription, api);
 
     let request_id = parts.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
     let draws = Draws::new(table.seed, request_id, entry.number());
     let meter = entry.request_meter();
-    if table.reads_usage {
+    let reads_usage = table.reads_usage || limits.count_usage();
+    if reads_usage {
         // What is compressed on the way cannot be read.
         parts.headers.remove(ACCEPT_ENCODING);
     }
-    let payload = payload(api, path, body, &parts.headers, meter).await?;
+    let mut payload = payload(api, path, body, &parts.headers, &limits, meter).await?;
     let kept = payload.kept().cloned();
-    if table.reads_usage && kept.is_none() {
+    if reads_usage && kept.is_none() {
         meter.keep(api.max_replay_bytes);
+    }
+    let mut caller = caller(table, subscription, api, &parts, &payload);
+    let mut estimated = None;
+    if limits.estimate_prompt() {
+        let prompt = prompt(api, path, kept.clone(), meter);
+        caller.prompt_tokens = Some(prompt.tokens().await);
+        estimated = Some(prompt);
+    }
+    let mut holds = limits.admit(&caller, Now::of(gateway.clock()))?;
+    if let Some(body) = holds.bind(payload.kept()) {
+        payload.replace(body, &mut parts.headers);
     }
     let wanted = wanted(api, path, &payload, &parts.headers, entry)?;
     let outbound = Outbound::new(parts, path, payload, meter.clone());
 
     let answer = retry::attempt(gateway, api, outbound, draws, wanted, entry).await;
     let (mut response, backend) = answer?;
-    entry.answered_by(&backend.name);
-    if table.reads_usage && response.status() == StatusCode::OK {
-        entry.tap(Tap::new(response.headers(), prompt(path, kept, meter)));
+    let mut usage = None;
+    if reads_usage && response.status() == StatusCode::OK {
+        let prompt = estimated.unwrap_or_else(|| prompt(api, path, kept, meter));
+        let mut tap = Tap::new(response.headers(), prompt);
+        if limits.tell_usage() {
+            (response, usage) = read_whole(response, &mut tap).await;
+        }
+        entry.tap(tap);
     }
+    holds.answered(&mut response, usage, Now::of(gateway.clock()))?;
+    entry.hold(holds);
+    entry.answered_by(&backend.name);
     name_backend(api, &backend, &mut response);
     if let Some(cookie) = api.balancer.cookie(&backend, wanted) {
         response.headers_mut().append(SET_COOKIE, cookie);
@@ -126,10 +149,10 @@ async fn answer(
 }
 
 /// The prompt of a request to `path`, if its body is `kept` or has passed by now.
-fn prompt(path: &str, kept: Option<Bytes>, meter: &Meter) -> Prompt {
+fn prompt(api: &Api, path: &str, kept: Option<Bytes>, meter: &Meter) -> Prompt {
     let (deployment, operation) = peek::target(path);
     match kept.or_else(|| meter.copy()) {
-        Some(body) => Prompt::new(operation, deployment, None, body),
+        Some(body) => Prompt::new(operation, deployment, api.tokenizer, body),
         None => Prompt::lost(operation, meter.bytes()),
     }
 }
@@ -185,17 +208,50 @@ fn wanted(
     api.balancer.wanted(headers, model.as_deref())
 }
 
-/// The body: kept for as many attempts as the API may make, or because it names the model;
-/// otherwise on its way through.
+/// What limits may know of a request.
+fn caller<'a>(
+    table: &RoutingTable,
+    subscription: &'a Subscription,
+    api: &'a Api,
+    parts: &'a Parts,
+    payload: &'a Payload,
+) -> Caller<'a> {
+    let (path, body) = (parts.uri.path(), payload.kept());
+    let in_body = || peek::model(body?);
+    Caller {
+        subscription: &subscription.name,
+        product: subscription.product.as_deref(),
+        api: &api.name,
+        deployment: peek::deployment(path).map(Cow::from).or_else(in_body),
+        operation: peek::target(path).1,
+        client_ip: client_ip(table, &parts.headers, &parts.extensions),
+        headers: &parts.headers,
+        query: parts.uri.query(),
+        body,
+        prompt_tokens: None,
+    }
+}
+
+/// Where a request comes from.
+fn client_ip(table: &RoutingTable, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
+    let connection = extensions.get::<ConnectInfo<SocketAddr>>();
+    table
+        .client_ip
+        .of(headers, connection.map(|from| from.0.ip()))
+}
+
+/// The body: kept for as many attempts as the API may make, because it names the model, or
+/// because a limit reads it; otherwise on its way through.
 async fn payload(
     api: &Api,
     path: &str,
     body: Body,
     headers: &HeaderMap,
+    limits: &Chain<'_>,
     meter: &Arc<Meter>,
 ) -> Result<Payload, Refusal> {
     let names_model = api.balancer.reads_models() && peek::deployment(path).is_none();
-    if api.retry.is_some() || names_model {
+    if api.retry.is_some() || names_model || limits.read_body() {
         Payload::replayed(body, headers, api.max_replay_bytes, meter.clone()).await
     } else {
         Ok(Payload::once(body, meter.clone()))
@@ -218,10 +274,7 @@ fn name_backend(api: &Api, backend: &Backend, response: &mut Response) {
 
 fn open_entry(gateway: &Gateway, table: &RoutingTable, request: &Request) -> OpenEntry {
     let (uri, headers) = (request.uri(), request.headers());
-    let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let client_ip = table
-        .client_ip
-        .of(headers, connection.map(|from| from.0.ip()));
+    let client_ip = client_ip(table, headers, request.extensions());
     let log = gateway.access_log();
     let under_way = gateway.traffic().enter();
     let mut open = log.open(gateway.clock(), under_way, |entry: &mut Entry| {

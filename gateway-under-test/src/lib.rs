@@ -7,7 +7,7 @@
 //! it because a scenario tests it.
 //!
 //! The modules follow the path of a request: `routing` finds the API, `auth` the subscription,
-//! `balance` the backend, whose `breaker` may keep it out, `retry` repeats what `forward` does
+//! `limit` says whether there is room for it, `balance` the backend, whose `breaker` may keep it out, `retry` repeats what `forward` does
 //! once, over an [`upstream`] that may be the network or a router of simulators in the same
 //! thread. The [access log](AccessLog)
 //! books every request from its arrival to the end of its answer.
@@ -53,6 +53,7 @@ mod gateway;
 mod headers;
 mod helper;
 mod identity;
+mod limit;
 mod metrics;
 mod outcome;
 mod peek;

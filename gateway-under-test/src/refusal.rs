@@ -16,6 +16,7 @@ use crate::config::Exhausted;
 use crate::draw::Draws;
 use crate::forward::Failure;
 use crate::headers::RETRY_AFTER_MS;
+use crate::limit::{Denial, Voice};
 
 /// A reason not to serve a request, with what the caller is told.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -80,6 +81,9 @@ pub(crate) enum Refusal {
     /// No member of the pool is available.
     #[error("{}", exhausted(*wait))]
     PoolExhausted { wait: Option<Duration> },
+    /// A limit says all of it itself.
+    #[error("{}", .0.message)]
+    Denied(Box<Denial>),
 }
 
 /// The text for a request for which nobody could be asked.
@@ -95,7 +99,7 @@ fn exhausted(wait: Option<Duration>) -> String {
 }
 
 /// `wait` in seconds as `Retry-After` tells it: rounded up, so that nobody comes too early.
-fn whole_seconds(wait: Duration) -> u64 {
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
@@ -152,6 +156,7 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::BreakerOpen { .. } | Self::PoolExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Denied(denial) => denial.status,
         }
     }
 
@@ -175,6 +180,7 @@ impl Refusal {
             Self::ModelUnknown { .. } | Self::ModelMissing => "model-unknown",
             Self::BreakerOpen { .. } => "breaker-open",
             Self::PoolExhausted { .. } => "pool-exhausted",
+            Self::Denied(denial) => denial.word,
         }
     }
 }
@@ -182,6 +188,11 @@ impl Refusal {
 impl Refusal {
     /// The body of the answer: API Management's own, or that of a policy which writes its own.
     fn body(&self) -> String {
+        if let Self::Denied(denial) = self
+            && denial.voice == Voice::Plain
+        {
+            return denial.message.clone();
+        }
         // As JSON, because some messages quote what a caller has sent.
         let message = serde_json::Value::from(self.to_string());
         let activity = match self {
@@ -200,6 +211,12 @@ impl Refusal {
     }
 }
 
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(Box::new(denial))
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -215,6 +232,9 @@ impl IntoResponse for Refusal {
             let millis = u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
             headers.insert(RETRY_AFTER_MS, millis.into());
+        }
+        if let Self::Denied(denial) = self {
+            denial.dress(&mut response);
         }
         response
     }

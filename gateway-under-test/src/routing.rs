@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use clock::Moment;
 
-use crate::auth::Subscriptions;
+use crate::auth::{Subscription, Subscriptions};
 use crate::backend::Backend;
 use crate::balance::{Balancer, Preferences};
 use crate::client_ip::ClientIp;
 use crate::config::{ApiConfig, ConfigError, Exhausted, GatewayConfig};
 use crate::helper::Helper;
+use crate::limit::{Chain, Limits, Policies};
 use crate::prober::Prober;
 use crate::retry::Retry;
+use crate::usage::Encoding;
 
 /// All that is decided by configuration.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct RoutingTable {
     backends: Backends,
     pub(crate) helpers: Vec<Helper>,
     pub(crate) probers: BTreeMap<String, Prober>,
+    /// The limits of each product.
+    products: BTreeMap<String, Policies>,
     /// Longest prefix first.
     apis: Vec<Api>,
 }
@@ -42,6 +46,9 @@ pub(crate) struct Api {
     pub(crate) name: String,
     /// Without slashes at its ends: `retry-with-payg`; empty for the API that takes the rest.
     prefix: String,
+    limits: Policies,
+    /// That of estimates; `None`: the model's own.
+    pub(crate) tokenizer: Option<Encoding>,
     pub(crate) balancer: Balancer,
     pub(crate) exhausted: Exhausted,
     pub(crate) retry: Option<Retry>,
@@ -87,6 +94,13 @@ impl RoutingTable {
             (name.clone(), prober)
         };
         let probers = config.probers.iter().map(prober).collect();
+        let product = |(name, product): (&String, _)| {
+            let previous = previous.and_then(|previous| previous.products.get(name));
+            let limits = Limits::of_product(name, product);
+            let limits = Policies::new(&limits, previous, &mut errors);
+            (name.clone(), limits)
+        };
+        let products = config.products.iter().map(product).collect();
         let mut apis: Vec<Api> = config
             .apis
             .iter()
@@ -108,8 +122,16 @@ impl RoutingTable {
             backends,
             helpers,
             probers,
+            products,
             apis,
         })
+    }
+
+    /// The limits that a request of `subscription` to `api` is subject to.
+    pub(crate) fn limits<'t>(&'t self, subscription: &Subscription, api: &'t Api) -> Chain<'t> {
+        let product = subscription.product.as_ref();
+        let product = product.and_then(|name| self.products.get(name));
+        Chain::new(product, &api.limits)
     }
 
     /// The state of each breaker at `now`, by backend.
@@ -191,11 +213,15 @@ impl Api {
             }
         }
         let retry = Retry::of(name, config, backends, errors);
+        let counted = previous.map(|previous| &previous.limits);
+        let limits = Policies::new(&Limits::of_api(name, config), counted, errors);
         let previous = previous.map(|previous| &previous.balancer);
         let balancer = Balancer::new(name, config, backends, previous, errors);
         Some(Self {
             name: name.to_owned(),
             prefix: config.prefix.trim_matches('/').to_owned(),
+            limits,
+            tokenizer: config.tokenizer,
             balancer: balancer?,
             exhausted: config.exhausted,
             retry,

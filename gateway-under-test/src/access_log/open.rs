@@ -1,7 +1,7 @@
 //! [`OpenEntry`]: the entry of a request under way, closed when it is dropped.
 
 use std::fmt::Write;
-use std::sync::{Arc, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::response::Response;
 use clock::{Clock, Moment};
@@ -12,6 +12,7 @@ use super::{AccessLog, Attempt, Decision, Entry, Shared, lock};
 use crate::auth::Subscription;
 use crate::drain::UnderWay;
 use crate::forward::{Failure, Meter};
+use crate::limit::{Holds, Now, Settlement};
 use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry_after;
@@ -31,6 +32,8 @@ pub(crate) struct OpenEntry {
     response: Progress,
     /// Reads the usage of the response; set once, if at all.
     tap: OnceLock<Tap>,
+    /// What limits keep of it, settled before anybody counts the closed entry.
+    holds: Mutex<Holds>,
     is_traced: bool,
     /// Dropped after the entry has been closed; `None` for who was not let in.
     under_way: Option<UnderWay>,
@@ -72,6 +75,7 @@ impl OpenEntry {
             request: Arc::default(),
             response: Progress::default(),
             tap: OnceLock::new(),
+            holds: Mutex::default(),
             is_traced: false,
             under_way,
         }
@@ -173,6 +177,11 @@ impl OpenEntry {
         self.tap.set(tap).unwrap_or_default();
     }
 
+    /// Keeps what limits will be told of the end of the answer.
+    pub(crate) fn hold(&self, holds: Holds) {
+        *self.holds.lock().unwrap_or_else(PoisonError::into_inner) = holds;
+    }
+
     /// Notes that the gateway answers itself.
     pub(crate) fn refused(&self, refusal: &Refusal) {
         self.entry().refusal = Some(refusal.reason().to_owned());
@@ -254,24 +263,31 @@ impl Drop for OpenEntry {
         let now = self.clock.now();
         let end = self.response.end;
         let reading = self.tap.get_mut().map(Tap::finish);
-        {
+        let status = {
             let mut entry = self.entry();
             entry.ended = Some(now);
             entry.first_byte = self.response.first_byte;
             entry.request_bytes = self.request.bytes();
             entry.response_bytes = self.response.bytes;
             entry.aborted_by_client = end == End::None;
-            if let Some(reading) = reading {
+            if let Some(reading) = &reading {
                 if reading.is_disbelieved {
                     self.log.disbelieved();
                 }
-                entry.model = reading.model;
+                entry.model.clone_from(&reading.model);
                 entry.usage = Some(reading.usage);
             }
             if let Some(attempt) = entry.attempts.last_mut() {
                 settle(attempt, end, now);
             }
-        }
+            entry.status
+        };
+        let holds = self.holds.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let settlement = Settlement {
+            status,
+            usage: reading.map(|reading| reading.usage),
+        };
+        std::mem::take(holds).settle(&settlement, Now::at(&self.clock, now));
         self.log.closed(&self.entry);
     }
 }

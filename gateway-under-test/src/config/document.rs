@@ -75,7 +75,7 @@ fn span_within(value: &DeValue<'_>, path: &[String]) -> Option<Range<usize>> {
 
 /// `message` in the words of a configuration file instead of those of a programming language.
 fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 9] = [
+    const WORDS: [(&str, &str); 10] = [
         ("unknown field", "unknown key"),
         ("unknown variant", "unknown choice"),
         ("missing field", "missing key"),
@@ -85,6 +85,7 @@ fn plain(message: &str) -> String {
         ),
         ("expected a map", "expected a table"),
         ("expected a nonzero u32", "expected a whole number above 0"),
+        ("expected a nonzero u64", "expected a whole number above 0"),
         ("expected a sequence", "expected a list"),
         ("expected u64", "expected a whole number"),
         ("expected u32", "expected a whole number"),

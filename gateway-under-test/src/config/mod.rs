@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod identity;
 mod latency;
+mod limit;
 mod retry;
 mod secret;
 mod subscription;
@@ -28,6 +29,8 @@ use clock::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::usage::Encoding;
+
 pub use self::balance::{
     AffinityConfig, BalanceConfig, ByModelConfig, ByRetryAfterConfig, MemberConfig, Pick,
     PoolConfig, RouteConfig, Weights,
@@ -39,6 +42,9 @@ pub use self::error::ConfigError;
 pub use self::identity::IdentityConfig;
 pub use self::latency::{
     HelperConfig, Hysteresis, PreferredConfig, ProbeOperation, ProberConfig, UnknownIds,
+};
+pub use self::limit::{
+    KeyDimension, QuotaPeriod, ReservesConfig, TokenLimitConfig, TokenWindow, UnknownKeyDimension,
 };
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
@@ -141,6 +147,12 @@ pub struct ApiConfig {
     /// Whether its requests go out as if no backend had a breaker, and none counts them.
     #[serde(default)]
     pub ignores_breakers: bool,
+    /// The tokenizer of its estimates; absent: that of the model, as far as its name tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<Encoding>,
+    /// How many tokens its callers may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_limit: Option<TokenLimitConfig>,
     /// Whether, when and where it is tried again; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryConfig>,

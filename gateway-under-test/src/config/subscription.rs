@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use super::{Secret, TokenLimitConfig};
 
 /// One caller.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -30,6 +30,9 @@ pub struct ProductConfig {
     /// The APIs and helpers its subscriptions may call; absent: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apis: Option<Vec<String>>,
+    /// How many tokens its subscriptions may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_limit: Option<TokenLimitConfig>,
 }
 
 fn enabled() -> bool {
@@ -79,7 +82,7 @@ products.bronze = ["a"]
 subscriptions.two = { key = "2", enabled = "no" }
 "#;
         insta::assert_snapshot!(beside_what_is_right(text), @r#"
-        error: unknown key `api`, expected `apis`
+        error: unknown key `api`, expected `apis` or `token_limit`
          --> gateway.toml:5:21
           |
         5 | products.silver = { api = "a" }

@@ -64,6 +64,14 @@ impl Payload {
         }
     }
 
+    /// Has `body` sent in place of the one that is kept, and announced as long as it is.
+    pub(crate) fn replace(&mut self, body: Bytes, headers: &mut HeaderMap) {
+        if headers.contains_key(CONTENT_LENGTH) {
+            headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        *self = Self::Replayed(body);
+    }
+
     /// The body for the next attempt.
     pub(super) fn next(&mut self) -> Body {
         match self {

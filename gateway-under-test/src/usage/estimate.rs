@@ -73,13 +73,6 @@ impl Prompt {
 
     /// Its tokens; 0 for a body in which there is no prompt. A long one is counted off the event
     /// loop.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for token limits, which estimate up front and read answers whole"
-        )
-    )]
     pub(crate) async fn tokens(&self) -> u64 {
         if self.is_short() {
             return self.0.tokens(None);

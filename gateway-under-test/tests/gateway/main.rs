@@ -15,6 +15,7 @@ mod hostile;
 mod identity;
 mod latency;
 mod life;
+mod limits;
 mod model;
 mod pools;
 mod reload;

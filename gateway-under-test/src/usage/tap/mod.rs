@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use serde_json::Value;
@@ -87,19 +86,6 @@ impl Tap {
             Form::Opaque(weight) => *weight += bytes.len() as u64,
             Form::Read => {}
         }
-    }
-
-    /// Reads the whole answer at once; when it passes later, it is not read again.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for token limits, which estimate up front and read answers whole"
-        )
-    )]
-    pub(crate) fn read_whole(&mut self, answer: &Bytes) -> Reading {
-        self.feed(answer);
-        self.finish()
     }
 
     /// What the answer came to, as far as it has passed.
