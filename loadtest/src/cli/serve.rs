@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use clock::Clock;
+use clock::{Clock, Speed};
 
 use super::inputs::{self, Changes, Input};
 use super::terminal;
 use crate::driver::{Endpoint, Endpoints};
-use crate::plan::{Class, Operation, Target};
+use crate::plan::{Class, Operation, Plan, Target};
 use crate::run::parent::StopSignal;
 use crate::topology::{Ports, ServerRuntime, SocketRig};
 
@@ -62,28 +62,42 @@ async fn serve(input: &Input, ports: Ports) -> anyhow::Result<u8> {
 
 /// What somebody who wants to talk to the rig needs: urls, keys, one request, the SDKs' variables.
 fn welcome(input: &Input, endpoints: &Endpoints) -> String {
-    let mut text = format!("{} at speed {}\n\n", input.plan.name, input.plan.speed);
-    let mut line = |name: &str, endpoint: &Endpoint| {
+    let Plan { name, speed, .. } = &input.plan;
+    let mut text = format!("{name} at speed {speed}\n");
+    if *speed != Speed::REAL_TIME {
+        text.push_str("SDKs keep their own time: for them, add --speed 1\n");
+    }
+    let parts = parts(&input.plan, endpoints);
+    let names = parts.iter().map(|(name, _)| name.len());
+    let width = names.max().unwrap_or(0);
+    text.push('\n');
+    for (name, value) in &parts {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {name:<12} {}", url(endpoint));
-    };
-    if let Some(gateway) = &endpoints.gateway {
-        line("gateway", gateway);
-    }
-    for (name, simulator) in &endpoints.simulators {
-        line(name, simulator);
-    }
-    if let Some(plan) = &input.plan.gateway {
-        for subscription in plan.subscriptions() {
-            let key = plan.key(&subscription).unwrap_or_default();
-            let _ = writeln!(text, "  {:<12} {key}", format!("key {subscription}"));
-        }
+        let _ = writeln!(text, "  {name:<width$}  {value}");
     }
     if let Some(class) = input.plan.classes.first() {
         text.push_str(&example(class, endpoints));
     }
     text.push_str("\nCtrl-C stops it.\n");
     text
+}
+
+/// Everybody who listens, and every key, each with its name.
+fn parts(plan: &Plan, endpoints: &Endpoints) -> Vec<(String, String)> {
+    let simulators = endpoints.simulators.iter();
+    let gateway = endpoints.gateway.iter().map(|gateway| ("gateway", gateway));
+    let servers = gateway.chain(simulators.map(|(name, simulator)| (name.as_str(), simulator)));
+    let servers = servers.map(|(name, server)| (name.to_owned(), url(server).to_owned()));
+    let keys = plan.gateway.iter().flat_map(|gateway| {
+        let names = gateway.subscriptions().into_iter();
+        names.map(|name| {
+            (
+                format!("key {name}"),
+                gateway.key(&name).unwrap_or_default(),
+            )
+        })
+    });
+    servers.chain(keys).collect()
 }
 
 fn example(class: &Class, endpoints: &Endpoints) -> String {
