@@ -59,6 +59,10 @@ check *flags:
 test *flags:
     cargo test --workspace "$@"
 
+# Run the tests of the official SDKs against the gateway, at speed 1
+sdk *flags:
+    .ci/run build sdk "$@"
+
 # Lint all targets
 lint *flags:
     cargo clippy --workspace --all-targets "$@" -- --deny warnings
