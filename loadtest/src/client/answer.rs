@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// Token counts of an answer.
+/// Token counts of an answer; one that no answer can have makes it malformed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 pub struct Usage {
     /// Tokens of the prompt.
-    pub prompt_tokens: u64,
+    pub prompt_tokens: u32,
     /// Tokens of the answer; embeddings have none and do not say so.
     #[serde(default)]
-    pub completion_tokens: u64,
+    pub completion_tokens: u32,
 }
 
 /// The body of a 200 answer as far as it is measured.
@@ -157,6 +157,15 @@ mod tests {
             read_answer(b"{}").unwrap_err(),
             "neither `choices` nor `data` in the answer"
         );
+    }
+
+    #[test]
+    fn a_usage_that_cannot_be_makes_an_answer_malformed() {
+        for tokens in ["-1", "18000000000000000000", "\"9\""] {
+            let usage = format!(r#"{{"prompt_tokens":{tokens},"total_tokens":9}}"#);
+            let answer = format!(r#"{{"data":[],"usage":{usage}}}"#);
+            assert!(read_answer(answer.as_bytes()).is_err(), "{tokens}");
+        }
     }
 
     #[test]

@@ -202,8 +202,11 @@ impl Seen {
             streamed: template.streams(),
             aborted,
             retry_after_ms: self.retry_after.map(whole_millis),
-            prompt_tokens: self.events.usage.map(|usage| usage.prompt_tokens),
-            completion_tokens: self.events.usage.map(|usage| usage.completion_tokens),
+            prompt_tokens: self.events.usage.map(|usage| usage.prompt_tokens.into()),
+            completion_tokens: self
+                .events
+                .usage
+                .map(|usage| usage.completion_tokens.into()),
             content_events: self.events.count,
             malformed: self.events.malformed,
         };

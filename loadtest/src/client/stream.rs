@@ -202,7 +202,7 @@ mod tests {
         events
     }
 
-    fn usage(prompt_tokens: u64, completion_tokens: u64) -> StreamEvent {
+    fn usage(prompt_tokens: u32, completion_tokens: u32) -> StreamEvent {
         Usage(super::Usage {
             prompt_tokens,
             completion_tokens,
