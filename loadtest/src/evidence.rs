@@ -1,7 +1,7 @@
 //! [`Evidence`]: everything a run leaves behind for the judge.
 //!
-//! Four sources that know nothing of each other: the clients' observations, the gateway's access
-//! log, the simulators' ledgers, and the health of the rig itself. The judge is a pure function
+//! Sources that know nothing of each other: the clients' observations, the gateway's access log,
+//! its usage events and metrics page, the simulators' ledgers, and the health of the rig itself. The judge is a pure function
 //! of this value and the plan, so a verdict can be computed again from the files of a past run.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::Observation;
-use crate::topology::{AccessEntry, LedgerEntry};
+use crate::topology::{AccessEntry, LedgerEntry, UsageEvent};
 
 /// What one run left behind.
 #[derive(Clone, Debug)]
@@ -26,6 +26,10 @@ pub struct Evidence {
     pub observations: Vec<Observation>,
     /// The gateway's access log, in order of arrival.
     pub gateway: Source<Vec<AccessEntry>>,
+    /// The gateway's usage events, in the order in which answers ended.
+    pub usage_events: Source<Vec<UsageEvent>>,
+    /// The gateway's metrics page as it was after the run.
+    pub metrics: Source<String>,
     /// Each simulator's ledger, in order of arrival, by simulator name.
     pub ledgers: BTreeMap<String, Source<Vec<LedgerEntry>>>,
     /// Gaps between content events of streams, measured by the client.
@@ -53,6 +57,13 @@ pub enum Source<T> {
     Given(T),
     /// Why there is none; gates that need it are not judged.
     Missing(String),
+}
+
+impl<T> Default for Source<T> {
+    /// Evidence that files of an earlier version do not have.
+    fn default() -> Self {
+        Self::Missing("it was not recorded".to_owned())
+    }
 }
 
 impl Evidence {
@@ -87,6 +98,11 @@ impl Evidence {
                         .into_iter()
                         .for_each(shift);
                 }
+            }
+        }
+        if let Source::Given(events) = &mut self.usage_events {
+            for event in events {
+                shift(&mut event.at);
             }
         }
         for ledger in self.ledgers.values_mut() {

@@ -192,6 +192,7 @@ fn plan(backend: &str, length: Duration) -> Plan {
             allowed_statuses: vec![200],
             opted_out: BTreeMap::new(),
         },
+        prices: BTreeMap::new(),
         gates: Vec::new(),
         must_observe: Vec::new(),
         overrides: Vec::new(),

@@ -35,6 +35,7 @@ pub(crate) fn plan() -> Plan {
             allowed_statuses: vec![200],
             opted_out: BTreeMap::new(),
         },
+        prices: BTreeMap::new(),
         gates: Vec::new(),
         must_observe: Vec::new(),
         overrides: Vec::new(),

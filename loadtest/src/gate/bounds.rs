@@ -5,6 +5,7 @@ use std::fmt;
 use super::forecast::Forecast;
 use super::metric::Kind;
 use super::sentence::{Expression, Operator, Term, Value};
+use super::types::Type;
 
 /// The least and the largest value that something can have.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,11 +110,20 @@ fn reach_of_term(term: &Term, forecast: &Forecast) -> Reach {
     let selection = term.selection();
     let most = match selection.metric.row().kind {
         Kind::Count => forecast.most(selection).map_or(f64::INFINITY, |n| n as f64),
-        Kind::Sum | Kind::Duration => f64::INFINITY,
+        Kind::Sum | Kind::Duration | Kind::Number => f64::INFINITY,
     };
     match term {
         Term::Share { .. } | Term::Fit { .. } => Reach::SHARE,
         Term::Among { length, .. } => Reach::new(0.0, *length as f64),
+        Term::Related(related) => match related.kind() {
+            Type::Share => Reach::new(0.0, 1.0),
+            Type::Count => Reach::new(0.0, most),
+            Type::Duration | Type::Number => Reach::new(0.0, f64::INFINITY),
+        },
+        // A wrong gateway may well say a number below zero.
+        Term::Statistic(_, selection) if selection.metric.row().kind == Kind::Number => {
+            Reach::new(f64::NEG_INFINITY, f64::INFINITY)
+        }
         Term::Statistic(..) | Term::LongestRun { is_timed: true, .. } => {
             Reach::new(0.0, f64::INFINITY)
         }

@@ -13,7 +13,8 @@ use super::sentence::{
     Assertion, Bound, Clause, Comparison, Expression, PhaseSlice, Relation, Selection, Term, Value,
 };
 use super::statistics::{ALPHA, Interval};
-use super::{Gate, SentenceError};
+use super::types::{Type, type_of_term};
+use super::{Gate, Metric, SentenceError};
 
 /// What a clause can count on.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +84,11 @@ fn check_samples(
             | Term::LongestRun { .. }
             | Term::Fit { .. } => {
                 has_samples(term.selection(), clause, forecast)?;
+            }
+            Term::Related(related) => {
+                for selection in related.samples() {
+                    has_samples(&selection, clause, forecast)?;
+                }
             }
         }
     }
@@ -211,19 +217,13 @@ impl Comparison {
         let Bound::Relation(Relation::Equal, right) = &self.bound else {
             return false;
         };
-        let is_count = matches!(
-            &self.left.expression,
-            Expression::Term(
-                Term::Total(_)
-                    | Term::Window { .. }
-                    | Term::Among { .. }
-                    | Term::LongestRun {
-                        is_timed: false,
-                        ..
-                    }
-            )
-        );
-        matches!(right.expression, Expression::Number(n) if is_count && n.fract() != 0.0)
+        let is_whole = match &self.left.expression {
+            Expression::Term(term) => {
+                type_of_term(term) == Type::Count && term.selection().metric != Metric::Cost
+            }
+            _ => false,
+        };
+        matches!(right.expression, Expression::Number(n) if is_whole && n.fract() != 0.0)
     }
 
     /// The values that satisfy a comparison with literals, for a share.

@@ -11,18 +11,22 @@ const HEADER: &str = "header.";
 pub enum Label {
     Phase,
     By,
+    Name,
     Class,
     Status,
     Backend,
     Deployment,
+    Model,
     Operation,
     Subscription,
+    Product,
     Reason,
     RefusedBy,
     Ordinal,
     Attempts,
     Streamed,
     Aborted,
+    Estimated,
     Error,
     Fault,
     User,
@@ -32,21 +36,25 @@ pub enum Label {
 
 impl Label {
     /// Every label but those of headers, in the order of the reference.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Phase,
         Self::By,
+        Self::Name,
         Self::Class,
         Self::Status,
         Self::Backend,
         Self::Deployment,
+        Self::Model,
         Self::Operation,
         Self::Subscription,
+        Self::Product,
         Self::Reason,
         Self::RefusedBy,
         Self::Ordinal,
         Self::Attempts,
         Self::Streamed,
         Self::Aborted,
+        Self::Estimated,
         Self::Error,
         Self::Fault,
         Self::User,
@@ -57,18 +65,22 @@ impl Label {
         match self {
             Self::Phase => "phase",
             Self::By => "by",
+            Self::Name => "name",
             Self::Class => "class",
             Self::Status => "status",
             Self::Backend => "backend",
             Self::Deployment => "deployment",
+            Self::Model => "model",
             Self::Operation => "operation",
             Self::Subscription => "subscription",
+            Self::Product => "product",
             Self::Reason => "reason",
             Self::RefusedBy => "refused_by",
             Self::Ordinal => "ordinal",
             Self::Attempts => "attempts",
             Self::Streamed => "streamed",
             Self::Aborted => "aborted",
+            Self::Estimated => "estimated",
             Self::Error => "error",
             Self::Fault => "fault",
             Self::User => "user",
@@ -80,19 +92,24 @@ impl Label {
     pub fn meaning(&self) -> &'static str {
         match self {
             Self::Phase => {
-                "phase that planned the request, or part of it: `spike[60s..]`; windows count by arrival instead"
+                "phase that planned the request, or part of it: `spike[60s..]`; windows count by arrival instead, tokens of the gateway and of its events by the end of the answer"
             }
             Self::By => {
-                "whose books count: `client`, `gateway` or a simulator; all simulators where it is left out"
+                "whose books count: `client`, `gateway`, its usage `events`, its `metrics` page or a simulator; all simulators where it is left out"
             }
+            Self::Name => "header whose number is measured",
             Self::Class => "client class",
             Self::Status => "status; of a request, that of its last client attempt",
             Self::Backend => {
                 "simulator; of a request, the one whose answer the client got, or `none`"
             }
             Self::Deployment => "deployment",
+            Self::Model => "model; of gateway records, as the answer names it",
             Self::Operation => "`chat_completions`, `completions`, `embeddings` or `helper`",
             Self::Subscription => "subscription whose key the client presents",
+            Self::Product => {
+                "product of the subscription, as the gateway's log or event names it, or `none`"
+            }
             Self::Reason => "why it was refused: `tokens`, `requests`, `missing-key`, …",
             Self::RefusedBy => {
                 "who refused a 4xx answer: `gateway` or a simulator; `none` for other answers"
@@ -101,13 +118,14 @@ impl Label {
             Self::Attempts => "number of attempts at simulators that the request had",
             Self::Streamed => "`true` if a stream was asked for",
             Self::Aborted => "`true` if the client hung up before the end",
+            Self::Estimated => "`true` if the gateway estimated the tokens, no usage being told",
             Self::Error => {
                 "transport error: `refused`, `reset`, `cut`, `timed_out`, `other` or `none`"
             }
             Self::Fault => "fault that the simulator played: `status`, `cut`, …, or `none`",
             Self::User => "number of the user that sent the request",
             Self::Header(_) => {
-                "value of a response header that the class watches, or `none`; one with spaces in single quotes"
+                "value of a response header that the class watches, or `none`; one with spaces in single quotes; of the metrics page, the dimension of that request header"
             }
         }
     }

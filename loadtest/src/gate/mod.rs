@@ -21,6 +21,7 @@ mod metric;
 mod parser;
 mod pattern;
 mod reference;
+mod relations;
 mod selection;
 mod sentence;
 pub(crate) mod statistics;
@@ -42,6 +43,7 @@ pub use self::label::Label;
 pub use self::metric::{Kind, METRICS, Metric, MetricRow, Origin, Records};
 pub use self::parser::parse;
 pub use self::reference::reference;
+pub use self::relations::Related;
 pub use self::sentence::{
     Assertion, Body, Bound, Clause, Comparison, Expression, Extreme, Filter, FilterValue, Operator,
     Pattern, PatternItem, PhaseSlice, Relation, Selection, Statistic, Term, Value,
@@ -72,10 +74,28 @@ pub struct Names {
     pub deployments: Vec<String>,
     /// Whether a gateway stands between.
     pub has_gateway: bool,
+    /// The subscriptions whose keys clients present.
+    pub subscriptions: Vec<String>,
+    /// Models of deployments for which the scenario has no price, in order.
+    pub unpriced: Vec<String>,
+    /// What the gateway's usage tracking tells.
+    pub tracking: Tracking,
     /// Response headers that some class watches, in lower case; none where that is not known.
     pub headers: Option<Vec<String>>,
     /// Metrics that the plan can bring nothing about for, each with the reason.
     pub impossible: Vec<(Metric, &'static str)>,
+}
+
+/// What a gateway's usage tracking tells.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Tracking {
+    /// That is not known beforehand.
+    #[default]
+    Unknown,
+    /// Nothing: the gateway tracks no usage.
+    Off,
+    /// Usage by these labels of its metrics page.
+    By(Vec<Label>),
 }
 
 /// What is wrong with a sentence, and where.

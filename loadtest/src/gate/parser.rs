@@ -9,11 +9,14 @@
 //! product    = unary { ( "*" | "/" ) unary }
 //! unary      = "-" unary | "(" sum ")" | literal | term
 //! term       = selection
-//!            | ( percentile | "mean" | "min" | "max" ) "of" ( selection | "…" )
+//!            | ( percentile | "mean" | "sum" | "min" | "max" ) "of" ( selection | "…" )
 //!            | ( "min" | "max" ) "in" DURATION "of" ( selection | "…" )
 //!            | "share" "of" match "in" selection
 //!            | ( "most" | "fewest" ) ( match "among" N "consecutive" selection | "…" )
-//!            | "longest" ( "run" | "stretch" ) "of" match "in" selection
+//!            | "longest" ( "run" | "stretch" | "gap" ) "of" match "in" selection
+//!            | "time" "to" "first" match "in" selection
+//!            | "inversions" "of" match "over" match "within" DURATION "in" selection
+//!            | "fairness" "of" LABEL "in" selection
 //!            | "fit" "of" LABEL "to" value "=" weight { "," value "=" weight } "in" selection
 //! selection  = METRIC [ "{" ( "…" | label { "," label } ) "}" ]      (selection.rs)
 //! ```

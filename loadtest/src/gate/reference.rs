@@ -37,7 +37,19 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ),
     (
         "p99 of latency < 20ms wall",
-        "a statistic of durations: `pN of` (nearest rank), `mean of`, `min of`, `max of`; `wall` means real time",
+        "a statistic of durations: `pN of` (nearest rank), `mean of`, `sum of`, `min of`, `max of`; `wall` means real time",
+    ),
+    (
+        "min of header_value{name=remaining-tokens, class=low} >= 0",
+        "the same of numbers in a header that the class watches",
+    ),
+    (
+        "rises{name=remaining-tokens, phase=steady} <= 1",
+        "how often such a number is larger than in the answer before",
+    ),
+    (
+        "total_tokens{by=events, subscription=one} == total_tokens{by=client, subscription=one}",
+        "one party's books against another's: `by=client`, `gateway`, `events`, `metrics` or a simulator",
     ),
     (
         "max in 60s of tokens_charged{backend=ptu-1} <= 100_000",
@@ -56,8 +68,28 @@ pub(super) const FORMS: &[(&str, &str)] = &[
         "the time from the first to the last of an unbroken run",
     ),
     (
+        "time to first status=200 in requests{phase=spike, class=low} <= 60s",
+        "from the start of the phase to the first that matches",
+    ),
+    (
+        "longest gap of status=200 in requests{class=low} < 30s",
+        "between two consecutive ones that match",
+    ),
+    (
+        "inversions of class=high over class=low within 1s in requests == 0",
+        "those of the first kind answered 429 while one of the second, sent no more than 1s apart, was answered 200",
+    ),
+    (
+        "fairness of subscription in total_tokens{by=client} >= 0.95",
+        "Jain's index over all values of the label that ask: 1 for equal parts, 1/n if one of n got all",
+    ),
+    (
         "order of backend in requests is (a b)* a?",
         "the whole sequence; patterns know `. ( ) | * + ? {n} {n,m}` and `name:status`",
+    ),
+    (
+        "order of header.remaining-tokens in requests is 41 0 none none 0",
+        "the same of a header's values; `none` where an answer has none",
     ),
     (
         "each requests{status=429} has attempts [ptu-1:429 payg-1:429{3}]",
@@ -81,6 +113,7 @@ pub fn reference() -> String {
         let kind = match row.kind {
             Kind::Count | Kind::Sum => "",
             Kind::Duration => " (a duration: needs `p50 of`, `max of`, …)",
+            Kind::Number => " (a number: needs `sum of`, `max of`, …)",
         };
         let _ = writeln!(
             text,

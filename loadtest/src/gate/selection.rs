@@ -7,6 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use super::SentenceError;
+use super::Tracking;
 use super::label::Label;
 use super::lexer::TokenKind;
 use super::metric::{METRICS, Metric, Origin, Records};
@@ -44,6 +45,8 @@ impl Selection {
             let kind = match origin {
                 Origin::Client => Records::Requests,
                 Origin::Gateway => Records::Gateway,
+                Origin::Events => Records::Events,
+                Origin::Metrics => Records::Metrics,
                 Origin::Simulator(_) => Records::Ledgers,
             };
             if !kinds.contains(&kind) {
@@ -62,6 +65,7 @@ impl Selection {
     fn has(&self, label: &Label) -> bool {
         match label {
             Label::By => !self.metric.row().by.is_empty(),
+            Label::Name => self.metric.is_of_header(),
             label => self.records().iter().all(|kind| kind.has(label)),
         }
     }
@@ -70,30 +74,53 @@ impl Selection {
 impl Parser<'_> {
     /// `METRIC{label=value, …}`
     pub(super) fn selection(&mut self) -> Parsed<Selection> {
+        let place = self.here();
         let mut selection = Selection {
             metric: self.metric()?,
             by: vec![],
+            name: None,
             phases: vec![],
             filters: vec![],
         };
-        if !self.eat_symbol("{") {
-            return Ok(selection);
-        }
-        if self.eat_ellipsis() {
-            let before = self.selection_before()?;
-            let metric = selection.metric;
-            selection = Selection { metric, ..before };
-            self.symbol("}")?;
-            for filter in &selection.filters {
-                self.check_label(&filter.label, &selection);
+        if self.eat_symbol("{") {
+            if self.eat_ellipsis() {
+                self.repeated_labels(&mut selection)?;
+            } else {
+                self.labels(&mut selection)?;
             }
-            return Ok(selection);
         }
+        if selection.metric.is_of_header() && selection.name.is_none() {
+            let metric = selection.metric.row().name;
+            let message = format!("`{metric}` needs the name of a header");
+            let help = format!("write `{metric}{{name=…}}`");
+            self.report(SentenceError::new(place, message).with_help(help));
+        }
+        Ok(selection)
+    }
+
+    /// `…}`: what the term before selected, of this metric.
+    fn repeated_labels(&mut self, selection: &mut Selection) -> Parsed<()> {
+        let before = self.selection_before()?;
+        let metric = selection.metric;
+        *selection = Selection {
+            metric,
+            name: before.name.filter(|_| metric.is_of_header()),
+            ..before
+        };
+        self.symbol("}")?;
+        for filter in &selection.filters {
+            self.check_label(&filter.label, selection);
+        }
+        Ok(())
+    }
+
+    /// `label=value, …}`
+    fn labels(&mut self, selection: &mut Selection) -> Parsed<()> {
         let mut written = vec![];
         while !self.eat_symbol("}") {
             let place = self.here();
             let label = self.label()?;
-            self.label_of(&label, &mut selection)?;
+            self.label_of(&label, selection)?;
             written.push((label, place));
             if !self.eat_symbol(",") {
                 self.symbol("}")?;
@@ -101,9 +128,9 @@ impl Parser<'_> {
             }
         }
         for (label, place) in written {
-            self.check_label_at(&label, &selection, place);
+            self.check_label_at(&label, selection, place);
         }
-        Ok(selection)
+        Ok(())
     }
 
     fn metric(&mut self) -> Parsed<Metric> {
@@ -118,6 +145,16 @@ impl Parser<'_> {
             let message = format!("`{}` measures nothing here: {why}", self.slice());
             self.report(SentenceError::new(self.here(), message));
         }
+        if let Some(model) = self
+            .names
+            .unpriced
+            .first()
+            .filter(|_| metric == Metric::Cost)
+        {
+            let message = format!("the model `{model}` has no price");
+            let help = format!("add [prices.{model:?}] with what its tokens cost");
+            self.report(SentenceError::new(self.here(), message).with_help(help));
+        }
         self.advance();
         Ok(metric)
     }
@@ -131,23 +168,27 @@ impl Parser<'_> {
             let known: Vec<_> = Label::ALL.iter().map(Label::name).collect();
             return Err(unknown("label", self.slice(), &known, self.here()));
         };
-        self.check_watched(&label);
+        if let Some(header) = label.header().filter(|_| !self.is_dimension(&label)) {
+            self.check_watched(header, self.here());
+        }
         self.advance();
         Ok(label)
     }
 
-    /// Notes an error if no class watches the header of `label`, which comes next.
-    fn check_watched(&mut self, label: &Label) {
-        let (Some(header), Some(watched)) = (label.header(), &self.names.headers) else {
+    /// Whether the gateway's metrics page tells usage by `label`.
+    fn is_dimension(&self, label: &Label) -> bool {
+        matches!(&self.names.tracking, Tracking::By(dimensions) if dimensions.contains(label))
+    }
+
+    /// Notes an error at `place` if no class watches `header`.
+    fn check_watched(&mut self, header: &str, place: Range<usize>) {
+        let Some(watched) = &self.names.headers else {
             return;
         };
         if watched.iter().any(|name| name == header) {
             return;
         }
-        let error = SentenceError::new(
-            self.here(),
-            format!("no class watches the header `{header}`"),
-        );
+        let error = SentenceError::new(place, format!("no class watches the header `{header}`"));
         let help = format!("add `watches_headers = [\"{header}\"]` to the class");
         self.report(error.with_help(help));
     }
@@ -155,6 +196,7 @@ impl Parser<'_> {
     fn label_of(&mut self, label: &Label, selection: &mut Selection) -> Parsed<()> {
         match label {
             Label::By => self.by(selection),
+            Label::Name => self.header_name(selection),
             Label::Phase => self.phases(selection),
             _ => {
                 let filter = self.filter(label)?;
@@ -172,6 +214,7 @@ impl Parser<'_> {
 
     fn check_label_at(&mut self, label: &Label, selection: &Selection, place: Range<usize>) {
         if selection.has(label) {
+            self.check_dimension(label, selection, place);
             return;
         }
         let known: Vec<_> = selection
@@ -188,23 +231,62 @@ impl Parser<'_> {
         self.report(SentenceError::new(place, message));
     }
 
+    /// Notes an error if `selection` reads the metrics page, which does not tell `label`; or if it
+    /// does not, and no class watches the header of `label`.
+    fn check_dimension(&mut self, label: &Label, selection: &Selection, place: Range<usize>) {
+        let reads_page = selection.records().contains(&Records::Metrics);
+        let is_dimension = self.is_dimension(label);
+        if !reads_page {
+            if let Some(header) = label.header().filter(|_| is_dimension) {
+                self.check_watched(header, place);
+            }
+            return;
+        }
+        let Tracking::By(dimensions) = &self.names.tracking else {
+            return;
+        };
+        if !is_dimension && *label != Label::By {
+            let known: Vec<_> = dimensions.iter().map(Label::name).collect();
+            let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!(
+                "the gateway's metrics do not tell `{}`, only {}",
+                label.name(),
+                one_of(&known)
+            );
+            let help = "add it to the dimensions of the gateway's [usage]";
+            self.report(SentenceError::new(place, message).with_help(help));
+        }
+    }
+
+    fn header_name(&mut self, selection: &mut Selection) -> Parsed<()> {
+        self.symbol("=")?;
+        let name = self.name()?.to_ascii_lowercase();
+        self.check_watched(&name, self.last());
+        selection.name = Some(name.into());
+        Ok(())
+    }
+
     fn by(&mut self, selection: &mut Selection) -> Parsed<()> {
         self.symbol("=")?;
         let row = selection.metric.row();
-        let mut known: Vec<&str> = vec![];
-        known.extend(row.is_known_to_clients().then_some("client"));
-        known.extend(self.names.has_gateway.then_some("gateway"));
-        known.extend(self.names.simulators.iter().map(String::as_str));
+        let names = self.names;
+        let parties = row.by.iter().copied();
+        let parties = parties.filter(|party| *party == "client" || names.has_gateway);
+        let simulators = names.simulators.iter().map(String::as_str);
+        let known: Vec<&str> = parties.chain(simulators).collect();
         loop {
             let name = self.name()?;
-            if !row.by.is_empty() && !known.contains(&name.as_str()) {
+            let is_known = row.by.is_empty() || known.contains(&name.as_str());
+            if !is_known {
                 self.report(unknown("source", &name, &known, self.last()));
             }
-            selection.by.push(match name.as_str() {
-                "client" => Origin::Client,
-                "gateway" => Origin::Gateway,
-                _ => Origin::Simulator(name),
-            });
+            let origin = Origin::named(name);
+            let is_tracked = matches!(origin, Origin::Events | Origin::Metrics);
+            if is_known && is_tracked && names.tracking == Tracking::Off {
+                let error = SentenceError::new(self.last(), "the gateway tracks no usage");
+                self.report(error.with_help("give it a table [usage]"));
+            }
+            selection.by.push(origin);
             if !self.eat_symbol("|") {
                 return Ok(());
             }
@@ -322,16 +404,12 @@ impl Parser<'_> {
             Label::Ordinal | Label::Attempts | Label::User => {
                 return self.number(0..=u64::MAX, "a whole number");
             }
-            Label::Streamed | Label::Aborted => return self.flag(),
+            Label::Streamed | Label::Aborted | Label::Estimated => return self.flag(),
             Label::Subscription | Label::Reason => return Ok(FilterValue::Word(self.name()?)),
-            Label::Header(_) => {
-                return Ok(match self.name()? {
-                    name if name == "none" => FilterValue::None,
-                    name => FilterValue::Word(name),
-                });
+            Label::Header(_) | Label::Product | Label::Model => return self.word_or_none(),
+            Label::Phase | Label::By | Label::Name => {
+                return Err(self.expected(&format!("a label other than `{}`", label.name())));
             }
-            Label::Phase => return Err(self.expected("a label other than `phase`")),
-            Label::By => return Err(self.expected("a label other than `by`")),
             Label::Class => ("class", names.classes.iter().map(String::as_str).collect()),
             Label::Deployment => {
                 let known = names.deployments.iter().map(String::as_str);
@@ -348,6 +426,18 @@ impl Parser<'_> {
             Label::Fault => ("fault", FAULTS.to_vec()),
         };
         self.known(kind, &known)
+    }
+
+    /// A word or `none`; a number as it is sent, without the `_` between its digits.
+    fn word_or_none(&mut self) -> Parsed<FilterValue> {
+        let sign = if self.eat_symbol("-") { "-" } else { "" };
+        let is_number = matches!(self.kind(), TokenKind::Number(_));
+        let name = self.name()?;
+        Ok(match name.as_str() {
+            "none" => FilterValue::None,
+            number if is_number => FilterValue::Word(format!("{sign}{}", number.replace('_', ""))),
+            _ => FilterValue::Word(name),
+        })
     }
 
     fn known(&mut self, kind: &str, known: &[&str]) -> Parsed<FilterValue> {

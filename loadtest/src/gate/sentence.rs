@@ -5,10 +5,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::label::Label;
 use super::metric::{Metric, Origin};
+use super::relations::Related;
 
 /// What a gate says.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,15 +196,19 @@ pub enum Term {
         /// Of which records.
         within: Selection,
     },
+    /// Records in relation to each other.
+    Related(Box<Related>),
 }
 
-/// A statistic of durations.
+/// A statistic of durations or numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Statistic {
     /// The smallest value that at least so many percent of the values do not exceed (nearest rank).
     Percentile(f64),
     /// The arithmetic mean.
     Mean,
+    /// All together.
+    Sum,
     /// The smallest.
     Min,
     /// The largest.
@@ -225,6 +231,8 @@ pub struct Selection {
     pub metric: Metric,
     /// Whose books count, by `by`; empty where the metric leaves no choice or all count.
     pub by: Vec<Origin>,
+    /// The header that is measured, of a metric of headers.
+    pub name: Option<Arc<str>>,
     /// The phases, or parts of them; empty means the whole run.
     pub phases: Vec<PhaseSlice>,
     /// What else must match.
@@ -335,6 +343,7 @@ impl Term {
             | Self::Among { within, .. }
             | Self::LongestRun { within, .. }
             | Self::Fit { within, .. } => within,
+            Self::Related(related) => related.within(),
         }
     }
 }
@@ -419,6 +428,7 @@ impl fmt::Display for Selection {
             let by: Vec<_> = self.by.iter().map(Origin::to_string).collect();
             labels.push(format!("by={}", by.join("|")));
         }
+        labels.extend(self.name.iter().map(|name| format!("name={name}")));
         if !self.phases.is_empty() {
             let phases: Vec<_> = self.phases.iter().map(PhaseSlice::to_string).collect();
             labels.push(format!("phase={}", phases.join("|")));

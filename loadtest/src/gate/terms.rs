@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::SentenceError;
 use super::lexer::TokenKind;
-use super::metric::Kind;
 use super::parser::{Parsed, Parser, duration};
 use super::sentence::{Extreme, Filter, Selection, Statistic, Term};
 
@@ -16,16 +15,20 @@ impl Parser<'_> {
             "share" => self.share(),
             "most" => self.among(Extreme::Most),
             "fewest" => self.among(Extreme::Fewest),
-            "longest" => self.longest_run(),
+            "longest" => self.longest(),
             "fit" => self.fit(),
+            "time" => self.time_to_first(),
+            "inversions" => self.inversions(),
+            "fairness" => self.fairness(),
             "max" | "min" => self.extreme(),
             "mean" => self.statistic(Statistic::Mean),
+            "sum" => self.statistic(Statistic::Sum),
             percentile if percentile.starts_with('p') && is_number(&percentile[1..]) => {
                 self.percentile()
             }
             _ => {
                 let selection = self.selection()?;
-                if selection.metric.row().kind == Kind::Duration {
+                if !selection.metric.row().is_counted() {
                     return Err(needs_statistic(&selection, word));
                 }
                 Ok(Term::Total(selection))
@@ -56,7 +59,7 @@ impl Parser<'_> {
         self.next += 1;
         self.word("of")?;
         let of = self.repeatable(Self::counted_selection)?;
-        self.no_durations(&of)?;
+        self.only_counts(&of)?;
         Ok(Term::Window {
             extreme: if is_max {
                 Extreme::Most
@@ -82,7 +85,7 @@ impl Parser<'_> {
         self.word("of")?;
         let place = self.here();
         let selection = self.repeatable(Self::selection)?;
-        if selection.metric.row().kind != Kind::Duration {
+        if selection.metric.row().is_counted() {
             let name = selection.metric.row().name;
             let error = SentenceError::new(
                 place,
@@ -136,11 +139,14 @@ impl Parser<'_> {
         })
     }
 
-    fn longest_run(&mut self) -> Parsed<Term> {
+    fn longest(&mut self) -> Parsed<Term> {
         self.next += 1;
+        if self.eat_word("gap") {
+            return self.longest_gap();
+        }
         let is_timed = self.eat_word("stretch");
         if !is_timed && !self.eat_word("run") {
-            return Err(self.expected("`run` or `stretch`"));
+            return Err(self.expected("`run`, `stretch` or `gap`"));
         }
         self.word("of")?;
         let matching = self.matching()?;
@@ -186,7 +192,7 @@ impl Parser<'_> {
         Ok(weight)
     }
 
-    fn matching(&mut self) -> Parsed<Filter> {
+    pub(super) fn matching(&mut self) -> Parsed<Filter> {
         let label = self.label()?;
         self.filter(&label)
     }
@@ -196,15 +202,15 @@ impl Parser<'_> {
         let place = self.here();
         let selection = self.selection()?;
         let row = selection.metric.row();
-        if row.kind == Kind::Duration {
-            let message = format!("expected a count, `{}` is a duration", row.name);
+        if !row.is_counted() {
+            let message = format!("expected a count, `{}` is {}", row.name, row.kind.words());
             return Err(SentenceError::new(place, message));
         }
         Ok(selection)
     }
 
-    fn no_durations(&self, selection: &Selection) -> Parsed<()> {
-        if selection.metric.row().kind == Kind::Duration {
+    fn only_counts(&self, selection: &Selection) -> Parsed<()> {
+        if !selection.metric.row().is_counted() {
             return Err(SentenceError::new(
                 self.last(),
                 "windows count records or tokens, not durations",
@@ -259,7 +265,8 @@ fn is_number(text: &str) -> bool {
 
 fn needs_statistic(selection: &Selection, range: Range<usize>) -> SentenceError {
     let name = selection.metric.row().name;
-    let message = format!("`{name}` is a duration of each record and needs a statistic");
+    let kind = selection.metric.row().kind.words();
+    let message = format!("`{name}` is {kind} of each record and needs a statistic");
     SentenceError::new(range, message)
         .with_help(format!("write `p50 of {name}` or `max of {name}`"))
 }

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::Gate;
-use super::metric::Metric;
+use super::metric::{Kind, Metric};
 use super::parser::duration;
 use super::sentence::{Assertion, Bound, Comparison, Expression, Operator, Relation, Term, Value};
 use super::types::{Type, type_of};
@@ -50,8 +50,11 @@ fn bound(comparison: &Comparison) -> Option<Duration> {
 
 fn is_timed(term: &Term) -> bool {
     match term {
-        Term::Statistic(_, selection) => selection.metric != Metric::RetryAfter,
+        Term::Statistic(_, selection) => {
+            selection.metric != Metric::RetryAfter && selection.metric.row().kind == Kind::Duration
+        }
         Term::LongestRun { is_timed, .. } => *is_timed,
+        Term::Related(related) => related.kind() == Type::Duration,
         Term::Total(_)
         | Term::Window { .. }
         | Term::Share { .. }

@@ -66,14 +66,20 @@ pub(crate) fn type_of(value: &Value) -> Result<Type, SentenceError> {
     }
 }
 
-fn type_of_term(term: &Term) -> Type {
+/// What kind of number `term` is.
+pub(super) fn type_of_term(term: &Term) -> Type {
     match term {
-        Term::Statistic(..) | Term::LongestRun { is_timed: true, .. } => Type::Duration,
-        Term::Share { .. } | Term::Fit { .. } => Type::Share,
-        Term::Total(selection) if selection.metric.row().kind == Kind::Duration => Type::Duration,
-        Term::Total(_) | Term::Window { .. } | Term::Among { .. } | Term::LongestRun { .. } => {
-            Type::Count
+        Term::Total(selection) | Term::Statistic(_, selection) => {
+            match selection.metric.row().kind {
+                Kind::Duration => Type::Duration,
+                Kind::Number => Type::Number,
+                Kind::Count | Kind::Sum => Type::Count,
+            }
         }
+        Term::LongestRun { is_timed: true, .. } => Type::Duration,
+        Term::Share { .. } | Term::Fit { .. } => Type::Share,
+        Term::Related(related) => related.kind(),
+        Term::Window { .. } | Term::Among { .. } | Term::LongestRun { .. } => Type::Count,
     }
 }
 

@@ -12,9 +12,10 @@ use clock::Moment;
 use super::conduct::{Conduct, Demand, conduct};
 use super::join::{AttemptRef, Joined, JoinedRequest, Owner, booked, join};
 use super::label::Found;
+use super::page::{Series, series};
 use super::{Facts, JudgeContext};
 use crate::evidence::Evidence;
-use crate::gate::{Label, Metric, Origin, PhaseSlice, Records, Selection};
+use crate::gate::{Kind, Label, Metric, Origin, PhaseSlice, Records, Selection};
 use crate::observation::Observation;
 use crate::topology::{AccessAttempt, AccessEntry, LedgerEntry};
 
@@ -25,6 +26,8 @@ pub(crate) struct Case<'a> {
     pub(crate) evidence: &'a Evidence,
     pub(crate) context: JudgeContext,
     pub(crate) joined: Joined,
+    /// The series of the gateway's metrics page.
+    pub(super) series: Vec<Series>,
     /// Rank of each request among all, in the order in which they reached the gateway.
     ranks: Vec<usize>,
     /// How each simulator was treated, by the index in its ledger.
@@ -44,6 +47,10 @@ pub(crate) enum Place {
     GatewayAttempt(usize, usize),
     /// An entry of a simulator's ledger, by its index.
     Ledger(Arc<str>, usize),
+    /// A usage event of the gateway, by its index.
+    Event(usize),
+    /// A series of the gateway's metrics page, by its index.
+    Series(usize),
 }
 
 /// One selected record.
@@ -75,6 +82,7 @@ impl<'a> Case<'a> {
             evidence,
             context,
             joined: join(evidence, facts),
+            series: evidence.metrics.given().map_or(vec![], |page| series(page)),
             ranks: vec![],
             conduct: BTreeMap::new(),
         };
@@ -135,6 +143,9 @@ impl<'a> Case<'a> {
                 records.extend(record);
             }
         }
+        if selection.metric == Metric::Rises {
+            self.mark_rises(&mut records);
+        }
         records
     }
 
@@ -145,7 +156,9 @@ impl<'a> Case<'a> {
         records.sort_by_key(|record| match &record.place {
             Place::Request(index) => (Moment::ZERO, self.ranks[*index]),
             Place::Gateway(index) | Place::GatewayAttempt(index, _) => (Moment::ZERO, *index),
-            Place::ClientAttempt(index) => (record.arrived, *index),
+            Place::ClientAttempt(index) | Place::Event(index) | Place::Series(index) => {
+                (record.arrived, *index)
+            }
             Place::Ledger(..) => (record.arrived, self.ordinal(record).unwrap_or(usize::MAX)),
         });
         records
@@ -191,6 +204,12 @@ impl<'a> Case<'a> {
                 });
                 places.collect()
             }
+            Records::Events => {
+                let owners = self.joined.events.iter().enumerate();
+                let ours = owners.filter(|(_, owner)| is_ours(owner));
+                ours.map(|(index, _)| Place::Event(index)).collect()
+            }
+            Records::Metrics => (0..self.series.len()).map(Place::Series).collect(),
             // Gaps are histograms; `term` reads them itself.
             Records::Gaps => vec![],
         }
@@ -205,7 +224,11 @@ impl<'a> Case<'a> {
             }
             Place::Gateway(index) => {
                 let request = self.joined.gateway[*index].request();
-                (request, self.log()[*index].arrived)
+                let entry = &self.log()[*index];
+                // Tokens are charged when the answer has told them.
+                let is_charge = selection.metric.row().kind == Kind::Sum;
+                let charged = entry.ended.filter(|_| is_charge);
+                (request, charged.unwrap_or(entry.arrived))
             }
             Place::GatewayAttempt(index, nth) => {
                 let request = self.joined.gateway[*index].request();
@@ -216,8 +239,13 @@ impl<'a> Case<'a> {
                 let entry = self.ledger_entry(name, *index);
                 (request, entry.admitted.unwrap_or(entry.arrived))
             }
+            Place::Event(index) => {
+                let request = self.joined.events[*index].request();
+                (request, self.events()[*index].at)
+            }
+            Place::Series(_) => (None, Moment::ZERO),
         };
-        let value = self.measure(selection.metric, &place, request)?;
+        let value = self.measure(selection, &place, request)?;
         Some(Record {
             place,
             request,

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::term::Wrong;
-use super::words::{self, unit_of};
+use super::words::{self, Unit, unit_of, unit_of_term};
 use crate::gate::statistics::{ALPHA, Interval};
 use crate::gate::{
     Assertion, Bound, Clause, Comparison, Expression, Operator, Relation, Term, Value, is_enough,
@@ -65,6 +65,21 @@ impl Judged {
         }
     }
 
+    /// What fails because there is nothing to compare, for the reason that a reading gives.
+    fn without_value<'c>(mut sides: impl Iterator<Item = &'c Computed>) -> Self {
+        let is_told =
+            |side: &&Computed| side.value.is_none() && side.samples > 0 && !side.notes.is_empty();
+        let Some(Computed { samples, notes, .. }) = sides.find(is_told) else {
+            return Self::no_samples();
+        };
+        Self {
+            observed: notes.join(", "),
+            samples: *samples,
+            details: vec![],
+            ..Self::no_samples()
+        }
+    }
+
     /// What fails because nothing was selected.
     pub(super) fn no_samples() -> Self {
         Self {
@@ -113,8 +128,9 @@ impl Case<'_> {
             .map(|computed| computed.value)
             .collect::<Option<Vec<f64>>>();
         let (Some(value), Some(bounds)) = (left.value, sides) else {
-            return Judged::no_samples();
+            return Judged::without_value([&left].into_iter().chain(&right));
         };
+        let (value, bounds) = comparison.settled(value, bounds);
         let wrong = comparison.bound.wrong(value, &bounds);
         let samples = right.iter().map(|computed| computed.samples);
         let samples = samples.chain([left.samples]).max().unwrap_or(0);
@@ -162,10 +178,7 @@ impl Case<'_> {
             Expression::Share(share) => literal(*share),
             Expression::Term(term) => {
                 let reading = self.read(term);
-                let is_duration = matches!(
-                    term,
-                    Term::Statistic(..) | Term::LongestRun { is_timed: true, .. }
-                );
+                let is_duration = unit_of_term(term) == Unit::Duration;
                 let scale = if is_duration { scale } else { 1.0 };
                 Computed {
                     value: reading.value.map(|value| value * scale),
@@ -290,6 +303,19 @@ fn observed(comparison: &Comparison, value: f64, left: &Computed, bounds: &[f64]
         .map(|(side, bound)| words::number(*bound, unit_of(side)))
         .collect();
     format!("{text} against {}", sides.join(".."))
+}
+
+impl Comparison {
+    /// Both sides as they are compared: costs to a thousandth of a millionth, so that a sum is
+    /// equal in whatever order it was added up.
+    fn settled(&self, value: f64, bounds: Vec<f64>) -> (f64, Vec<f64>) {
+        let sides = [&self.left].into_iter().chain(self.right());
+        if !sides.map(unit_of).any(|unit| unit == Unit::Cost) {
+            return (value, bounds);
+        }
+        let settled = |cost: f64| (cost * 1e9).round() / 1e9;
+        (settled(value), bounds.into_iter().map(settled).collect())
+    }
 }
 
 impl Bound {

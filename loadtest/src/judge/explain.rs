@@ -2,7 +2,7 @@
 
 use super::case::{Case, PhaseBy, Place, Record};
 use super::clause::Finding;
-use super::words::{self, number, unit_of_term};
+use super::words::{Unit, number, unit_of_record, unit_of_term};
 use crate::gate::{
     Assertion, Body, Clause, Extreme, Filter, Gate, Kind, Records, Selection, Statistic, Term,
 };
@@ -67,9 +67,7 @@ impl Case<'_> {
         let records = match term {
             Term::Among { .. } | Term::LongestRun { .. } => self.sequence(selection),
             Term::Window { .. } => self.by_arrival(selection, PhaseBy::Arrival),
-            Term::Total(_) | Term::Statistic(..) | Term::Share { .. } | Term::Fit { .. } => {
-                self.by_arrival(selection, PhaseBy::Planned)
-            }
+            _ => self.by_arrival(selection, PhaseBy::Planned),
         };
         self.first_records(selection, records, lines);
     }
@@ -112,14 +110,15 @@ impl Case<'_> {
             Place::Ledger(name, index) => {
                 format!("{name} ledger {}", self.ledger_entry(name, *index).number)
             }
+            Place::Event(index) => format!("usage event {}", self.events()[*index].event_id),
+            Place::Series(index) => format!("series {}", self.series[*index].name),
         };
         let status = self
             .status(record)
             .map_or("no status".to_owned(), |status| status.to_string());
-        let value = match selection.metric.row().kind {
-            Kind::Count => String::new(),
-            Kind::Sum => format!(" {}", number(record.value, words::Unit::Count("token"))),
-            Kind::Duration => format!(" {}", words::duration(record.value)),
+        let value = match unit_of_record(selection) {
+            Unit::Count(_) if selection.metric.row().kind == Kind::Count => String::new(),
+            unit => format!(" {}", number(record.value, unit)),
         };
         let attempts = record.request.map(|request| {
             let attempts = self.request(request).attempts.iter();
@@ -155,6 +154,7 @@ fn term_in_words(term: &Term) -> String {
         Term::Statistic(statistic, _) => match statistic {
             Statistic::Percentile(percent) => format!("p{percent} of {selection}"),
             Statistic::Mean => format!("mean of {selection}"),
+            Statistic::Sum => format!("sum of {selection}"),
             Statistic::Min => format!("min of {selection}"),
             Statistic::Max => format!("max of {selection}"),
         },
@@ -193,5 +193,6 @@ fn term_in_words(term: &Term) -> String {
             format!("longest {what} of {} in {selection}", matching(filter))
         }
         Term::Fit { label, .. } => format!("fit of {} in {selection}", label.name()),
+        Term::Related(related) => related.to_string(),
     }
 }

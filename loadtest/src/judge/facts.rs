@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::gate::{self, Gate, Names};
 use crate::observation::Observation;
-use crate::plan::{Class, Operation, Plan, Prober, Target};
+use crate::plan::{Class, Operation, Plan, Price, Prober, Target};
 
 /// What the judge needs to know of a plan.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -29,6 +29,12 @@ pub struct Facts {
     pub deployments: Vec<String>,
     /// Whether a gateway stands between.
     pub has_gateway: bool,
+    /// Whether it tracks usage.
+    pub tracks_usage: bool,
+    /// The model of each deployment, by simulator.
+    pub models: Models,
+    /// What tokens cost, by model.
+    pub prices: BTreeMap<String, Price>,
     /// What the books allow.
     pub books: BooksFacts,
     /// The gates, in the order of the file.
@@ -65,6 +71,18 @@ pub struct ClassFacts {
     pub credential_hash: Option<String>,
 }
 
+/// The model of each deployment, by simulator and deployment.
+pub type Models = BTreeMap<String, BTreeMap<String, ModelFacts>>;
+
+/// A deployment's model.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ModelFacts {
+    /// As the scenario names it.
+    pub name: String,
+    /// As answers name it: with its version.
+    pub version: String,
+}
+
 /// What the books allow.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct BooksFacts {
@@ -92,6 +110,12 @@ struct Written {
     simulators: Vec<String>,
     deployments: Vec<String>,
     has_gateway: bool,
+    #[serde(default)]
+    tracks_usage: bool,
+    #[serde(default)]
+    models: Models,
+    #[serde(default)]
+    prices: BTreeMap<String, Price>,
     books: BooksFacts,
     gates: Vec<WrittenGate>,
     must_observe: Vec<WrittenGate>,
@@ -119,6 +143,9 @@ impl Facts {
             simulators: plan.simulators.keys().cloned().collect(),
             deployments: deployments(plan),
             has_gateway: plan.gateway.is_some(),
+            tracks_usage: false,
+            models: models(plan),
+            prices: plan.prices.clone(),
             books: BooksFacts {
                 allowed_statuses: plan.books.allowed_statuses.clone(),
                 opted_out: plan.books.opted_out.clone(),
@@ -138,8 +165,41 @@ impl Facts {
             simulators: self.simulators.clone(),
             deployments: self.deployments.clone(),
             has_gateway: self.has_gateway,
+            subscriptions: self.subscriptions(),
             ..Names::default()
         }
+    }
+
+    /// The subscriptions whose keys clients present.
+    fn subscriptions(&self) -> Vec<String> {
+        let named = self.classes.iter().filter_map(|c| c.subscription.clone());
+        named.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// What tokens of the model `name` cost.
+    pub fn price(&self, name: &str) -> Option<Price> {
+        self.prices.get(name).copied()
+    }
+
+    /// The model of this deployment of this simulator.
+    pub fn model_of(&self, simulator: &str, deployment: &str) -> Option<&str> {
+        Some(&self.models.get(simulator)?.get(deployment)?.name)
+    }
+
+    /// The model of this deployment, whichever simulator has it.
+    pub fn model_somewhere(&self, deployment: &str) -> Option<&str> {
+        let mut found = self
+            .models
+            .values()
+            .filter_map(|known| known.get(deployment));
+        found.next().map(|model| model.name.as_str())
+    }
+
+    /// The name of the model that answers call `version`; itself if no deployment has it.
+    pub fn model_named<'a>(&'a self, version: &'a str) -> &'a str {
+        let mut known = self.models.values().flat_map(BTreeMap::values);
+        let model = known.find(|model| model.version == version);
+        model.map_or(version, |model| &model.name)
     }
 
     /// The class called `name`.
@@ -157,6 +217,21 @@ impl Facts {
     pub fn phase(&self, name: &str) -> Option<&PhaseFacts> {
         self.phases.iter().find(|phase| phase.name == name)
     }
+}
+
+/// The model of each deployment of each simulator.
+fn models(plan: &Plan) -> Models {
+    let simulators = plan.simulators.iter().map(|(name, simulator)| {
+        let deployments = simulator.deployments.iter().map(|(deployment, config)| {
+            let model = ModelFacts {
+                name: config.model.name.to_owned(),
+                version: config.model.version.to_owned(),
+            };
+            (deployment.clone(), model)
+        });
+        (name.clone(), deployments.collect())
+    });
+    simulators.collect()
 }
 
 /// Every deployment that a simulator has or a class names.
@@ -225,6 +300,9 @@ impl From<Facts> for Written {
             simulators: facts.simulators,
             deployments: facts.deployments,
             has_gateway: facts.has_gateway,
+            tracks_usage: facts.tracks_usage,
+            models: facts.models,
+            prices: facts.prices,
             books: facts.books,
             gates: written(facts.gates),
             must_observe: written(facts.must_observe),
@@ -242,6 +320,9 @@ impl TryFrom<Written> for Facts {
             simulators: written.simulators,
             deployments: written.deployments,
             has_gateway: written.has_gateway,
+            tracks_usage: written.tracks_usage,
+            models: written.models,
+            prices: written.prices,
             books: written.books,
             gates: vec![],
             must_observe: vec![],

@@ -5,6 +5,7 @@ use super::case::{Case, Place, Record};
 use super::join::Owner;
 use crate::gate::{Filter, FilterValue, Label};
 use crate::observation::{Observation, Outcome, TransportError};
+use crate::topology::AccessEntry;
 
 /// What a label of a record says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +39,11 @@ impl Found<'_> {
         filter.values.iter().any(|value| self.is(value)) != filter.is_excluding
     }
 
+    /// What the label says, as text; none if it says nothing.
+    pub(crate) fn known(self) -> Option<String> {
+        (self != Self::Nothing).then(|| self.to_string())
+    }
+
     /// Whether the label says `value`.
     pub(crate) fn is(self, value: &FilterValue) -> bool {
         match (self, value) {
@@ -69,6 +75,8 @@ impl<'a> Case<'a> {
                 observation(self.joined.gateway[*index])
             }
             Place::Ledger(name, index) => observation(self.joined.ledgers[name][*index]),
+            Place::Event(index) => observation(self.joined.events[*index]),
+            Place::Series(_) => None,
         }
     }
 
@@ -95,17 +103,30 @@ impl<'a> Case<'a> {
                 let before = before.map(|other| self.log()[*other].attempts.len());
                 Some(before.sum::<usize>() + nth)
             }
-            Place::Request(_) | Place::Gateway(_) => None,
+            Place::Request(_) | Place::Gateway(_) | Place::Event(_) | Place::Series(_) => None,
         }
     }
 
     /// What `label` says of `record`.
     pub(crate) fn label<'s>(&'s self, record: &'s Record, label: &Label) -> Found<'s> {
         let number = |n: Option<usize>| n.map_or(Found::Nothing, |n| Found::Number(n as u64));
+        let own = match &record.place {
+            Place::Series(index) => Some(self.label_of_series(*index, label)),
+            Place::Event(index) => self.label_of_event(*index, label),
+            _ => None,
+        };
+        if let Some(found) = own {
+            return found;
+        }
         match label {
             Label::Phase => self.observation_of(record).map(|o| &*o.phase).into(),
             Label::Class => self.class_of(record).map(|class| &*class.name).into(),
             Label::Subscription => self.subscription(record).into(),
+            Label::Product => self
+                .entry_of(record)
+                .and_then(|e| e.product.as_deref())
+                .into(),
+            Label::Model => self.model_at(&record.place).into(),
             Label::Status => self
                 .status(record)
                 .map_or(Found::Nothing, |status| Found::Number(status.into())),
@@ -130,9 +151,18 @@ impl<'a> Case<'a> {
                 user.map_or(Found::Nothing, |user| Found::Number(user.into()))
             }
             Label::Header(_) => self.header(record, label).into(),
-            // Answered by `selection.by`, before records are looked at.
-            Label::By => Found::Nothing,
+            // Answered by the selection or by usage events, before other records are looked at.
+            Label::By | Label::Name | Label::Estimated => Found::Nothing,
         }
+    }
+
+    /// The entry of the gateway's log about `record` or its request.
+    fn entry_of(&self, record: &Record) -> Option<&'a AccessEntry> {
+        let index = match &record.place {
+            Place::Gateway(index) | Place::GatewayAttempt(index, _) => *index,
+            _ => *self.request(record.request?).gateway.last()?,
+        };
+        self.log().get(index)
     }
 
     fn header(&self, record: &Record, label: &Label) -> Option<&'a str> {
@@ -147,13 +177,15 @@ impl<'a> Case<'a> {
             Place::Gateway(index) => Some(self.log()[*index].status),
             Place::GatewayAttempt(index, nth) => self.gateway_attempt(*index, *nth).status,
             Place::Ledger(name, index) => Some(self.ledger_entry(name, *index).status),
+            Place::Event(index) => Some(self.events()[*index].status),
+            Place::Series(_) => None,
         }
     }
 
     fn backend<'s>(&'s self, record: &'s Record) -> Option<&'s str> {
         match &record.place {
             Place::Request(index) => self.request(*index).backend.as_deref(),
-            Place::ClientAttempt(_) => None,
+            Place::ClientAttempt(_) | Place::Event(_) | Place::Series(_) => None,
             Place::Gateway(index) => self.log()[*index].backend.as_deref(),
             Place::GatewayAttempt(index, nth) => Some(&self.gateway_attempt(*index, *nth).backend),
             Place::Ledger(name, _) => Some(name),
@@ -165,7 +197,7 @@ impl<'a> Case<'a> {
             Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
                 self.log()[*index].subscription.as_deref()
             }
-            Place::Request(_) | Place::ClientAttempt(_) | Place::Ledger(..) => None,
+            _ => None,
         };
         logged.or_else(|| self.class_of(record)?.subscription.as_deref())
     }
@@ -176,7 +208,7 @@ impl<'a> Case<'a> {
                 self.log()[*index].deployment.as_deref()
             }
             Place::Ledger(name, index) => self.ledger_entry(name, *index).deployment.as_deref(),
-            Place::Request(_) | Place::ClientAttempt(_) => None,
+            _ => None,
         };
         booked.or_else(|| Some(self.class_of(record)?.deployment.as_str()))
     }
@@ -187,7 +219,7 @@ impl<'a> Case<'a> {
                 self.log()[*index].operation.as_deref()
             }
             Place::Ledger(name, index) => self.ledger_entry(name, *index).operation.as_deref(),
-            Place::Request(_) | Place::ClientAttempt(_) => None,
+            _ => None,
         };
         let sent = || self.observation_of(record)?.operation.as_deref();
         booked
@@ -203,7 +235,10 @@ impl<'a> Case<'a> {
                 let by_gateway = logged.and_then(|entry| entry.refusal.as_deref());
                 by_gateway.or_else(|| self.serving(request)?.refusal.as_deref())
             }
-            Place::ClientAttempt(_) | Place::GatewayAttempt(..) => None,
+            Place::ClientAttempt(_)
+            | Place::GatewayAttempt(..)
+            | Place::Event(_)
+            | Place::Series(_) => None,
             Place::Gateway(index) => self.log()[*index].refusal.as_deref(),
             Place::Ledger(name, index) => self.ledger_entry(name, *index).refusal.as_deref(),
         }
@@ -217,10 +252,7 @@ impl<'a> Case<'a> {
         }
         let has_refused = match &record.place {
             Place::Gateway(index) => self.log()[*index].refusal.is_some(),
-            Place::Request(_)
-            | Place::ClientAttempt(_)
-            | Place::GatewayAttempt(..)
-            | Place::Ledger(..) => false,
+            _ => false,
         };
         let backend = self.backend(record).filter(|_| !has_refused);
         let observation = self.observation_of(record);
@@ -249,9 +281,7 @@ impl<'a> Case<'a> {
         match &record.place {
             Place::Gateway(index) | Place::GatewayAttempt(index, _) => self.log()[*index].streamed,
             Place::Ledger(name, index) => self.ledger_entry(name, *index).streamed,
-            Place::Request(_) | Place::ClientAttempt(_) => {
-                self.observation_of(record).is_some_and(|o| o.streamed)
-            }
+            _ => self.observation_of(record).is_some_and(|o| o.streamed),
         }
     }
 
@@ -261,9 +291,7 @@ impl<'a> Case<'a> {
                 self.log()[*index].aborted_by_client
             }
             Place::Ledger(name, index) => self.ledger_entry(name, *index).aborted_by_client,
-            Place::Request(_) | Place::ClientAttempt(_) => {
-                self.observation_of(record).is_some_and(|o| o.aborted)
-            }
+            _ => self.observation_of(record).is_some_and(|o| o.aborted),
         }
     }
 }

@@ -4,22 +4,31 @@ use std::time::Duration;
 
 use clock::Moment;
 
-use super::case::{Case, Place};
+use super::case::{Case, Place, Record};
 use super::join::{JoinedRequest, Owner};
-use crate::gate::Metric;
+use super::usage::UsedTokens;
+use crate::gate::{Metric, Selection};
 use crate::observation::Observation;
 
 impl Case<'_> {
-    /// What the record at `place` adds to `metric`: 1 or 0 of a count, tokens, microseconds.
+    /// What the record at `place` adds to `selection`: 1 or 0 of a count, tokens, microseconds.
     ///
     /// None where there is nothing to measure: no first token, no backend that served.
     pub(super) fn measure(
         &self,
-        metric: Metric,
+        selection: &Selection,
         place: &Place,
         request: Option<usize>,
     ) -> Option<f64> {
+        let metric = selection.metric;
+        if let Some(of) = UsedTokens::of(metric) {
+            return self.used_tokens(of, place);
+        }
         match place {
+            Place::Request(index) if metric.is_of_header() => {
+                let result = self.result(self.request(*index));
+                header_number(result, selection.name.as_deref()?)
+            }
             Place::Request(index) => self.of_request(metric, self.request(*index)),
             Place::ClientAttempt(index) => match metric {
                 Metric::EarlyClientRetries => Some(claim(self.is_early(*index))),
@@ -35,6 +44,8 @@ impl Case<'_> {
                 _ => Some(1.0),
             },
             Place::Ledger(name, index) => self.of_ledger(metric, name, *index, request),
+            Place::Event(_) => Some(1.0),
+            Place::Series(index) => self.dropped_events(*index),
         }
     }
 
@@ -43,8 +54,6 @@ impl Case<'_> {
         match metric {
             Metric::ChangedRequests => self.changed_request(request),
             Metric::ChangedAnswers => self.changed_answer(request),
-            Metric::PromptTokens => tokens(result.prompt_tokens?),
-            Metric::CompletionTokens => tokens(result.completion_tokens?),
             Metric::TokensYielded => tokens(result.content_events),
             Metric::Latency => span(result.planned, result.ended),
             Metric::ServiceTime => span(result.sent, result.ended),
@@ -74,8 +83,6 @@ impl Case<'_> {
             }
             Metric::TokensCharged => tokens(entry.tokens_charged),
             Metric::TokensEstimated => tokens(entry.tokens_estimated),
-            Metric::PromptTokens => tokens(entry.prompt_tokens),
-            Metric::CompletionTokens => tokens(entry.completion_tokens),
             Metric::TokensYielded => tokens(entry.tokens_yielded),
             Metric::WastedAttempts => Some(claim(self.conduct(simulator, index).is_wasted)),
             Metric::Silence => micros(self.conduct(simulator, index).silence?),
@@ -96,6 +103,22 @@ impl Case<'_> {
                 (!is_direct).then(|| claim(is_leak))
             }
             _ => Some(1.0),
+        }
+    }
+
+    /// Makes the values of `records` 1 where they are larger than in the answer before, else 0.
+    pub(super) fn mark_rises(&self, records: &mut [Record]) {
+        records.sort_by_key(|record| {
+            let seen = self.observation_of(record);
+            (
+                seen.map(|seen| seen.headers_at.unwrap_or(seen.ended)),
+                record.request,
+            )
+        });
+        let mut before = f64::INFINITY;
+        for record in records {
+            let number = std::mem::replace(&mut before, record.value);
+            record.value = claim(before > number);
         }
     }
 
@@ -172,6 +195,12 @@ impl Case<'_> {
         let received: &Observation = self.result(request);
         Some(claim(received.response_hash.as_ref()? != sent))
     }
+}
+
+/// The number in the header `name` of an answer.
+fn header_number(seen: &Observation, name: &str) -> Option<f64> {
+    let number: f64 = seen.headers.get(name)?.trim().parse().ok()?;
+    number.is_finite().then_some(number)
 }
 
 fn claim(is_true: bool) -> f64 {

@@ -20,7 +20,9 @@ mod gates;
 pub mod join;
 mod label;
 mod measure;
+mod page;
 mod pattern;
+mod relations;
 mod rig;
 mod sequence;
 mod sources;
@@ -30,12 +32,15 @@ mod support;
 mod term;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod window;
 mod windows;
 mod words;
 
 pub use self::books::book_ids;
-pub use self::facts::{BooksFacts, ClassFacts, Facts, InvalidFacts, PhaseFacts};
+pub use self::facts::{
+    BooksFacts, ClassFacts, Facts, InvalidFacts, ModelFacts, Models, PhaseFacts,
+};
 
 use serde::{Deserialize, Serialize};
 

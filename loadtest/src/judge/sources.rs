@@ -16,48 +16,68 @@ impl Case<'_> {
                 terms.find_map(|term| self.missing_for_term(term))
             }
             Assertion::Order { label, within, .. } => self
-                .missing_for_selection(within, Some(label))
+                .missing_for_selection(within, &[label])
                 .or_else(|| self.missing_for_order(within)),
             Assertion::Each { of, .. } => self
-                .missing_for_selection(of, None)
+                .missing_for_selection(of, &[])
                 .or_else(|| self.missing_ledger(None)),
         }
     }
 
     fn missing_for_term(&self, term: &Term) -> Option<String> {
-        let (label, needs_order) = match term {
-            Term::Total(_) | Term::Statistic(..) | Term::Window { .. } => (None, false),
-            Term::Share { matching, .. } => (Some(&matching.label), false),
-            Term::Fit { label, .. } => (Some(label), false),
+        let (asked, needs_order) = match term {
+            Term::Total(_) | Term::Statistic(..) | Term::Window { .. } => (vec![], false),
+            Term::Share { matching, .. } => (vec![&matching.label], false),
+            Term::Fit { label, .. } => (vec![label], false),
+            Term::Related(related) => (related.labels(), false),
             Term::Among { matching, .. } | Term::LongestRun { matching, .. } => {
-                (Some(&matching.label), true)
+                (vec![&matching.label], true)
             }
         };
         let selection = term.selection();
-        let missing = self.missing_for_selection(selection, label);
+        let missing = self.missing_for_selection(selection, &asked);
         missing.or_else(|| {
             let order = needs_order.then(|| self.missing_for_order(selection));
             order.flatten()
         })
     }
 
-    /// What `selection` needs, and a label that is asked of its records.
-    fn missing_for_selection(
-        &self,
-        selection: &Selection,
-        label: Option<&Label>,
-    ) -> Option<String> {
+    /// What `selection` needs, and the labels that are `asked` of its records.
+    fn missing_for_selection(&self, selection: &Selection, asked: &[&Label]) -> Option<String> {
         let filters = selection.filters.iter().map(|filter| &filter.label);
-        let labels: Vec<&Label> = filters.chain(label).collect();
+        let labels: Vec<&Label> = filters.chain(asked.iter().copied()).collect();
         let kinds = selection.records();
         let by_kind = kinds.iter().find_map(|kind| match kind {
             Records::Gateway | Records::GatewayAttempts => self.missing_gateway(selection),
             Records::Ledgers => self.missing_ledger(Some(selection)),
             Records::Requests => self.missing_for_requests(selection.metric, &labels),
+            Records::Events => self.missing_events(),
+            Records::Metrics => self.missing_page(&labels),
             Records::ClientAttempts | Records::Gaps => None,
         });
         let counts_attempts = labels.contains(&&Label::Attempts);
-        by_kind.or_else(|| counts_attempts.then(|| self.missing_ledger(None)).flatten())
+        let is_logged = |kind: &Records| !matches!(kind, Records::Events | Records::Metrics);
+        let needs_log = labels.contains(&&Label::Product) && kinds.iter().any(is_logged);
+        by_kind
+            .or_else(|| counts_attempts.then(|| self.missing_ledger(None)).flatten())
+            .or_else(|| needs_log.then(|| self.missing_log()).flatten())
+    }
+
+    /// Why there are no usage events.
+    pub(super) fn missing_events(&self) -> Option<String> {
+        match &self.evidence.usage_events {
+            Source::Missing(reason) => Some(format!("no usage events of the gateway: {reason}")),
+            Source::Given(_) => None,
+        }
+    }
+
+    /// Why there is no metrics page, or which of `labels` it does not tell.
+    fn missing_page(&self, labels: &[&Label]) -> Option<String> {
+        if let Source::Missing(reason) = &self.evidence.metrics {
+            return Some(format!("no metrics page of the gateway: {reason}"));
+        }
+        let untold = labels.iter().find(|label| !self.page_tells(label));
+        untold.map(|label| format!("the gateway's metrics do not tell `{}`", label.name()))
     }
 
     fn missing_for_requests(&self, metric: Metric, labels: &[&Label]) -> Option<String> {

@@ -122,6 +122,9 @@ impl Run {
             simulators: simulators.map(str::to_owned).to_vec(),
             deployments: vec!["gpt".to_owned()],
             has_gateway: true,
+            tracks_usage: false,
+            models: BTreeMap::new(),
+            prices: BTreeMap::new(),
             books: BooksFacts {
                 allowed_statuses: vec![200, 429],
                 opted_out: BTreeMap::new(),
@@ -139,6 +142,8 @@ impl Run {
             timeline: timeline.to_vec(),
             observations: vec![],
             gateway: Source::Given(vec![]),
+            usage_events: Source::Given(vec![]),
+            metrics: Source::Given(String::new()),
             ledgers: simulators
                 .map(|name| (name.to_owned(), Source::Given(vec![])))
                 .into(),
@@ -363,7 +368,6 @@ fn logged(number: u64, of: u64, status: u16, request: &Request) -> AccessEntry {
     AccessEntry {
         number,
         arrived,
-        first_byte: None,
         ended: Some(arrived + request.latency),
         method: "POST".to_owned(),
         path_and_query: "/api/openai/chat".to_owned(),
@@ -372,21 +376,15 @@ fn logged(number: u64, of: u64, status: u16, request: &Request) -> AccessEntry {
         operation: Some("chat_completions".to_owned()),
         deployment: Some("gpt".to_owned()),
         request_id: Some(request_id(of)),
-        client_request_id: None,
-        traceparent: None,
         status,
         backend: request
             .attempts
             .last()
             .map(|(backend, _)| (*backend).to_owned()),
         refusal: request.refusal.map(str::to_owned),
-        retry_after_ms: None,
-        turn: None,
         attempts: attempts.collect(),
         request_bytes: 100,
         response_bytes: 100,
-        streamed: false,
-        aborted_by_client: false,
         ..AccessEntry::default()
     }
 }

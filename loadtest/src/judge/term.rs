@@ -41,6 +41,13 @@ impl Wrong {
 impl Case<'_> {
     /// What `term` comes to; durations in simulated microseconds.
     pub(crate) fn read(&self, term: &Term) -> Reading {
+        if let Some(model) = self.unpriced(term.selection()) {
+            return Reading {
+                value: None,
+                samples: 1,
+                note: Some(format!("tokens of the model `{model}`, which has no price")),
+            };
+        }
         match term {
             Term::Total(selection) => self.total(selection),
             Term::Statistic(statistic, selection) => self.statistic(*statistic, selection),
@@ -85,6 +92,7 @@ impl Case<'_> {
                 weights,
                 within,
             } => self.fit(label, weights, within),
+            Term::Related(related) => self.read_related(related),
         }
     }
 
@@ -102,6 +110,7 @@ impl Case<'_> {
             (Term::Total(_) | Term::LongestRun { .. }, Wrong::Low) | (Term::Fit { .. }, _) => {
                 vec![]
             }
+            (Term::Related(related), _) => self.related_witnesses(related, wrong),
             (Term::Statistic(_, selection), _) => self.outliers(selection, wrong, bound),
             (
                 Term::Window {
@@ -288,12 +297,13 @@ impl Statistic {
         match self {
             Self::Min => Some(first),
             Self::Max => Some(last),
-            Self::Mean => {
+            Self::Mean | Self::Sum => {
                 let sum: f64 = values
                     .iter()
                     .map(|(value, count)| value * *count as f64)
                     .sum();
-                Some(sum / samples as f64)
+                let is_mean = self == Self::Mean;
+                Some(if is_mean { sum / samples as f64 } else { sum })
             }
             Self::Percentile(percent) => {
                 // 99.9 % of 1000 is rank 999, though the product is a little more in floating point.

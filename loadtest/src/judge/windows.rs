@@ -37,7 +37,8 @@ impl Case<'_> {
             samples: records.len() as u64,
             records: vec![],
         };
-        for (from, to) in self.stretches(of, extreme) {
+        let last = records.iter().map(|record| record.arrived).max();
+        for (from, to) in self.stretches(of, extreme, last) {
             let mut inside: Vec<_> = records
                 .iter()
                 .filter(|record| from <= record.arrived && record.arrived < to)
@@ -68,7 +69,12 @@ impl Case<'_> {
     }
 
     /// The stretches of time that `selection` covers; the whole run where it names no phase.
-    fn stretches(&self, selection: &Selection, extreme: Extreme) -> Vec<(Moment, Moment)> {
+    fn stretches(
+        &self,
+        selection: &Selection,
+        extreme: Extreme,
+        last_arrival: Option<Moment>,
+    ) -> Vec<(Moment, Moment)> {
         if !selection.phases.is_empty() {
             let slices = selection.phases.iter();
             return slices.filter_map(|slice| self.slice(slice)).collect();
@@ -77,20 +83,10 @@ impl Case<'_> {
         let (Some(first), Some(last)) = (timeline.first(), timeline.last()) else {
             return vec![];
         };
-        // Attempts of the last requests arrive after the last phase; a fullest window may lie there.
-        let is_most = |moment: &Moment| *moment > last.end;
-        let drained = self.last_arrival().filter(is_most);
+        // The last requests end after the last phase; a fullest window may lie there.
+        let drained = last_arrival.map(|last| last + Duration::from_micros(1));
+        let drained = drained.filter(|drained| *drained > last.end);
         let drained = drained.filter(|_| extreme == Extreme::Most);
         vec![(first.start, drained.unwrap_or(last.end))]
-    }
-
-    fn last_arrival(&self) -> Option<Moment> {
-        let ledgers = self
-            .evidence
-            .ledgers
-            .values()
-            .filter_map(|ledger| ledger.given());
-        let last = ledgers.filter_map(|entries| entries.iter().map(|entry| entry.arrived).max());
-        last.max().map(|last| last + Duration::from_micros(1))
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use crate::gate::{Expression, Operator, Term, Value};
+use crate::gate::{Expression, Kind, Metric, Operator, Related, Selection, Term, Value};
 use crate::verdict::Offender;
 
 use super::case::Case;
@@ -16,6 +16,8 @@ pub(crate) enum Unit {
     Probability,
     /// Microseconds.
     Duration,
+    /// Money, in the currency of the scenario's prices.
+    Cost,
     /// Nothing in particular.
     Number,
 }
@@ -43,12 +45,31 @@ pub(crate) fn unit_of(value: &Value) -> Unit {
 /// What `term` is counted or measured in.
 pub(crate) fn unit_of_term(term: &Term) -> Unit {
     match term {
-        Term::Statistic(..) | Term::LongestRun { is_timed: true, .. } => Unit::Duration,
+        Term::Total(selection)
+        | Term::Statistic(_, selection)
+        | Term::Window { of: selection, .. } => unit_of_record(selection),
+        Term::LongestRun { is_timed: true, .. } => Unit::Duration,
         Term::Share { .. } => Unit::Share,
         Term::Fit { .. } => Unit::Probability,
-        Term::Total(_) | Term::Window { .. } | Term::Among { .. } | Term::LongestRun { .. } => {
+        Term::Related(related) => match **related {
+            Related::TimeToFirst { .. } | Related::LongestGap { .. } => Unit::Duration,
+            Related::Inversions { .. } => Unit::Count("inversion"),
+            Related::Fairness { .. } => Unit::Number,
+        },
+        Term::Among { .. } | Term::LongestRun { .. } => {
             Unit::Count(term.selection().metric.row().unit)
         }
+    }
+}
+
+/// What one record of `selection` is counted or measured in.
+pub(crate) fn unit_of_record(selection: &Selection) -> Unit {
+    let row = selection.metric.row();
+    match row.kind {
+        _ if row.metric == Metric::Cost => Unit::Cost,
+        Kind::Count | Kind::Sum => Unit::Count(row.unit),
+        Kind::Duration => Unit::Duration,
+        Kind::Number => Unit::Number,
     }
 }
 
@@ -67,6 +88,7 @@ pub(crate) fn number(value: f64, unit: Unit) -> String {
         Unit::Share => share(value),
         Unit::Probability => probability(value),
         Unit::Duration => duration(value),
+        Unit::Cost => grouped(&format!("{value:.9}")),
         Unit::Number => plain(value),
     }
 }
@@ -106,7 +128,11 @@ fn probability(value: f64) -> String {
 
 /// A number without a unit; long ones grouped as sentences write them.
 pub(crate) fn plain(value: f64) -> String {
-    let text = trimmed(&format!("{value:.3}"));
+    grouped(&format!("{value:.3}"))
+}
+
+fn grouped(text: &str) -> String {
+    let text = trimmed(text);
     let (whole, part) = text
         .split_once('.')
         .map_or((text.as_str(), None), |(w, p)| (w, Some(p)));
@@ -179,6 +205,12 @@ mod tests {
             number(-1_234_567.0, Unit::Count("token")),
             "-1_234_567 tokens"
         );
+    }
+
+    #[test]
+    fn a_cost_shows_a_thousandth_of_a_millionth() {
+        assert_eq!(number(0.000_000_15, Unit::Cost), "0.00000015");
+        assert_eq!(number(12_345.5, Unit::Cost), "12_345.5");
     }
 
     #[test]

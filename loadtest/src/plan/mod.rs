@@ -19,6 +19,8 @@ pub use self::quantity::{Draw, Quantity};
 use std::collections::BTreeMap;
 
 use clock::{Moment, Speed, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::gate::Gate;
 use crate::topology::{GatewayPlan, SimulatorConfig};
@@ -54,12 +56,24 @@ pub struct Plan {
     pub actions: Vec<TimedAction>,
     /// What the books allow.
     pub books: BooksPlan,
+    /// What tokens cost, by model.
+    pub prices: BTreeMap<String, Price>,
     /// The gates, in the order of the file.
     pub gates: Vec<Gate>,
     /// What has to have happened, in the order of the file.
     pub must_observe: Vec<Gate>,
     /// `--set path=value` as given, in order; part of the report.
     pub overrides: Vec<(String, String)>,
+}
+
+/// What the tokens of a model cost, in whatever currency the scenario thinks in.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Of a million tokens of prompts; not below 0.
+    pub prompt_per_million: f64,
+    /// Of a million tokens of completions; not below 0.
+    pub completion_per_million: f64,
 }
 
 /// What the books allow in this scenario.

@@ -117,6 +117,8 @@ pub fn skipped(plan: &Plan, why: &str) -> Report {
         timeline: Vec::new(),
         observations: Vec::new(),
         gateway: Source::Missing(why.to_owned()),
+        usage_events: Source::Missing(why.to_owned()),
+        metrics: Source::Missing(why.to_owned()),
         ledgers: simulators
             .map(|name| (name.clone(), Source::Missing(why.to_owned())))
             .collect(),
@@ -154,6 +156,8 @@ pub(super) fn evidence(plan: &Plan, client: ClientEvidence, records: Records) ->
         timeline: client.timeline,
         observations: client.observations,
         gateway: records.gateway,
+        usage_events: records.usage_events,
+        metrics: records.metrics,
         ledgers: records.ledgers,
         gaps: client.gaps,
         rig: client.rig,

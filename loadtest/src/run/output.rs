@@ -13,7 +13,6 @@ use crate::evidence::{Evidence, PhaseWindow, Source};
 use crate::judge::{Facts, JudgeContext};
 use crate::observation::Observation;
 use crate::report::{Report, RunFacts};
-use crate::topology::{AccessEntry, LedgerEntry};
 
 /// The report of a run, in its folder.
 pub const REPORT: &str = "report.json";
@@ -30,6 +29,12 @@ const OBSERVATIONS: &str = "observations.jsonl";
 /// The gateway's side.
 const ACCESS_LOG: &str = "access-log.jsonl";
 
+/// The gateway's usage events.
+const USAGE_EVENTS: &str = "usage.jsonl";
+
+/// The gateway's metrics page after the run.
+const METRICS: &str = "metrics.txt";
+
 /// Which phase ran when, and which sources the topology did not give.
 const SOURCES: &str = "sources.json";
 
@@ -42,6 +47,10 @@ struct Sources {
     run_id: String,
     timeline: Vec<PhaseWindow>,
     gateway: Source<()>,
+    #[serde(default)]
+    usage_events: Source<()>,
+    #[serde(default)]
+    metrics: Source<()>,
     ledgers: std::collections::BTreeMap<String, Source<()>>,
 }
 
@@ -61,6 +70,12 @@ pub fn write(folder: &Path, conclusion: &Conclusion, run: &RunFacts) -> anyhow::
     write_lines(&folder.join(OBSERVATIONS), &evidence.observations)?;
     if let Source::Given(log) = &evidence.gateway {
         write_lines(&folder.join(ACCESS_LOG), log)?;
+    }
+    if let Source::Given(events) = &evidence.usage_events {
+        write_lines(&folder.join(USAGE_EVENTS), events)?;
+    }
+    if let Source::Given(page) = &evidence.metrics {
+        write_text(&folder.join(METRICS), page)?;
     }
     for (name, ledger) in &evidence.ledgers {
         if let Source::Given(entries) = ledger {
@@ -103,18 +118,13 @@ pub fn read_evidence(folder: &Path) -> anyhow::Result<(Facts, JudgeContext, Evid
     let (facts, context): (Facts, JudgeContext) = read_json(&folder.join(FACTS))?;
     let sources: Sources = read_json(&folder.join(SOURCES))?;
     let observations: Vec<Observation> = read_lines(&folder.join(OBSERVATIONS))?;
-    let gateway = match sources.gateway {
-        Source::Given(()) => Source::Given(read_lines::<AccessEntry>(&folder.join(ACCESS_LOG))?),
-        Source::Missing(why) => Source::Missing(why),
-    };
+    let lines = |name: &str| folder.join(name);
+    let gateway = present(sources.gateway, || read_lines(&lines(ACCESS_LOG)))?;
+    let usage_events = present(sources.usage_events, || read_lines(&lines(USAGE_EVENTS)))?;
+    let metrics = present(sources.metrics, || read_text(&lines(METRICS)))?;
     let mut ledgers = std::collections::BTreeMap::new();
     for (name, source) in sources.ledgers {
-        let ledger = match source {
-            Source::Given(()) => {
-                Source::Given(read_lines::<LedgerEntry>(&ledger_path(folder, &name))?)
-            }
-            Source::Missing(why) => Source::Missing(why),
-        };
+        let ledger = present(source, || read_lines(&ledger_path(folder, &name)))?;
         ledgers.insert(name, ledger);
     }
     Ok((
@@ -125,6 +135,8 @@ pub fn read_evidence(folder: &Path) -> anyhow::Result<(Facts, JudgeContext, Evid
             timeline: sources.timeline,
             observations,
             gateway,
+            usage_events,
+            metrics,
             ledgers,
             gaps: Vec::new(),
             rig: crate::evidence::RigHealth::default(),
@@ -137,6 +149,8 @@ fn sources(evidence: &Evidence) -> Sources {
         run_id: evidence.run_id.clone(),
         timeline: evidence.timeline.clone(),
         gateway: presence(&evidence.gateway),
+        usage_events: presence(&evidence.usage_events),
+        metrics: presence(&evidence.metrics),
         ledgers: evidence
             .ledgers
             .iter()
@@ -152,6 +166,17 @@ fn presence<T>(source: &Source<T>) -> Source<()> {
     }
 }
 
+/// What `read` reads, if it was given.
+fn present<T>(
+    source: Source<()>,
+    read: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<Source<T>> {
+    Ok(match source {
+        Source::Given(()) => Source::Given(read()?),
+        Source::Missing(why) => Source::Missing(why),
+    })
+}
+
 fn ledger_path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{LEDGER}{name}.jsonl"))
 }
@@ -159,6 +184,10 @@ fn ledger_path(folder: &Path, name: &str) -> PathBuf {
 fn write_json<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
+    write_text(path, &text)
+}
+
+fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -172,16 +201,18 @@ fn write_lines<T: Serialize>(path: &Path, records: &[T]) -> anyhow::Result<()> {
     file.flush().with_context(failed)
 }
 
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_text(path)?;
     serde_json::from_str(&text)
         .with_context(|| format!("{} is not a file of this version's runs", path.display()))
 }
 
 fn read_lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_text(path)?;
     let records = text.lines().enumerate().map(|(number, line)| {
         serde_json::from_str(line)
             .with_context(|| format!("{}:{} is not a record", path.display(), number + 1))

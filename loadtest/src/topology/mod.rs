@@ -19,12 +19,14 @@ mod profile;
 mod remote;
 mod serve;
 mod socket_rig;
+mod usage;
 mod virtual_rig;
 
 pub use self::gateway_plan::GatewayPlan;
 pub use self::profile::{BackendProfile, Profile, ProfileError};
 pub use self::serve::ServerRuntime;
 pub use self::socket_rig::{Ports, RigError, SocketRig};
+pub use self::usage::UsageEvent;
 pub use self::virtual_rig::{VirtualRig, Wrap};
 
 pub use gateway_under_test::access_log::{
@@ -47,6 +49,10 @@ pub type SimulatorConfigs = BTreeMap<String, SimulatorConfig>;
 pub struct Records {
     /// The gateway's access log.
     pub gateway: Source<Vec<AccessEntry>>,
+    /// Its usage events.
+    pub usage_events: Source<Vec<UsageEvent>>,
+    /// Its metrics page.
+    pub metrics: Source<String>,
     /// Each simulator's ledger.
     pub ledgers: BTreeMap<String, Source<Vec<LedgerEntry>>>,
 }

@@ -168,6 +168,8 @@ impl SocketRig {
         }
         Records {
             gateway: self.gateway.log(),
+            usage_events: Source::default(),
+            metrics: Source::default(),
             ledgers,
         }
     }

@@ -104,6 +104,8 @@ impl VirtualRig {
                 Some(gateway) => Source::Given(gateway.access_log().entries()),
                 None => Source::Missing("the scenario has no gateway".to_owned()),
             },
+            usage_events: Source::default(),
+            metrics: Source::default(),
             ledgers: self
                 .simulators
                 .iter()

@@ -27,7 +27,7 @@ fn an_unknown_metric() {
     assert_snapshot!(errors(sentence), @r"
     reqests == 0
     ^^^^^^^
-    unknown metric `reqests`, expected `requests`, `client_attempts`, `gateway_requests`, `attempts`, `refusals`, `changed_requests`, `changed_answers`, `changed_paths`, `leaked_credentials`, `gateway_attempts`, `trips`, `wasted_attempts`, `early_client_retries`, `moved_requests`, `probes`, `tokens_charged`, `tokens_estimated`, `prompt_tokens`, `completion_tokens`, `tokens_yielded`, `latency`, `service_time`, `time_to_headers`, `time_to_first_token`, `end_to_end`, `inter_token_gap`, `lag`, `retry_after`, `gateway_wait`, `silence`, `time_to_open`, `time_to_recover` or `abort_delay`
+    unknown metric `reqests`, expected `requests`, `client_attempts`, `gateway_requests`, `attempts`, `refusals`, `changed_requests`, `changed_answers`, `changed_paths`, `leaked_credentials`, `gateway_attempts`, `trips`, `wasted_attempts`, `early_client_retries`, `moved_requests`, `probes`, `events`, `dropped_events`, `rises`, `tokens_charged`, `tokens_estimated`, `prompt_tokens`, `completion_tokens`, `total_tokens`, `tokens_yielded`, `cost`, `latency`, `service_time`, `time_to_headers`, `time_to_first_token`, `end_to_end`, `inter_token_gap`, `lag`, `retry_after`, `gateway_wait`, `silence`, `time_to_open`, `time_to_recover`, `abort_delay` or `header_value`
     help: did you mean `requests`?
     ");
 }
@@ -38,7 +38,7 @@ fn an_unknown_label() {
     assert_snapshot!(errors(sentence), @r"
     requests{phse=base} == 0
              ^^^^
-    unknown label `phse`, expected `phase`, `by`, `class`, `status`, `backend`, `deployment`, `operation`, `subscription`, `reason`, `refused_by`, `ordinal`, `attempts`, `streamed`, `aborted`, `error`, `fault` or `user`
+    unknown label `phse`, expected `phase`, `by`, `name`, `class`, `status`, `backend`, `deployment`, `model`, `operation`, `subscription`, `product`, `reason`, `refused_by`, `ordinal`, `attempts`, `streamed`, `aborted`, `estimated`, `error`, `fault` or `user`
     help: did you mean `phase`?
     ");
 }
@@ -113,7 +113,7 @@ fn a_label_that_the_records_lack() {
     assert_snapshot!(errors(sentence), @r"
     requests{ordinal=1} == 0
              ^^^^^^^
-    `requests` has no label `ordinal`, expected `phase`, `class`, `status`, `backend`, `deployment`, `operation`, `subscription`, `reason`, `refused_by`, `attempts`, `streamed`, `aborted`, `error`, `user` or `header.NAME`
+    `requests` has no label `ordinal`, expected `phase`, `class`, `status`, `backend`, `deployment`, `model`, `operation`, `subscription`, `product`, `reason`, `refused_by`, `attempts`, `streamed`, `aborted`, `error`, `user` or `header.NAME`
     ");
 }
 
@@ -123,7 +123,7 @@ fn a_label_that_only_one_of_two_books_has() {
     assert_snapshot!(errors(sentence), @r"
     refusals{ordinal=1} == 0
              ^^^^^^^
-    `refusals` has no label `ordinal`, expected `phase`, `by`, `class`, `status`, `backend`, `deployment`, `operation`, `subscription`, `reason`, `attempts`, `streamed`, `aborted` or `user`
+    `refusals` has no label `ordinal`, expected `phase`, `by`, `class`, `status`, `backend`, `deployment`, `model`, `operation`, `subscription`, `product`, `reason`, `attempts`, `streamed`, `aborted` or `user`
     ");
 }
 
@@ -143,7 +143,7 @@ fn a_source_for_a_metric_without_choice() {
     assert_snapshot!(errors(sentence), @r"
     requests{by=gateway} == 0
              ^^
-    `requests` has no label `by`, expected `phase`, `class`, `status`, `backend`, `deployment`, `operation`, `subscription`, `reason`, `refused_by`, `attempts`, `streamed`, `aborted`, `error`, `user` or `header.NAME`
+    `requests` has no label `by`, expected `phase`, `class`, `status`, `backend`, `deployment`, `model`, `operation`, `subscription`, `product`, `reason`, `refused_by`, `attempts`, `streamed`, `aborted`, `error`, `user` or `header.NAME`
     ");
 }
 

@@ -8,7 +8,7 @@ mod timing;
 
 use std::time::Duration;
 
-use super::{Gate, Names, SentenceError, parse};
+use super::{Gate, Label, Names, SentenceError, Tracking, parse};
 
 /// Names of a plan with the phases and classes that the references use.
 pub(crate) fn names() -> Names {
@@ -33,8 +33,14 @@ pub(crate) fn names() -> Names {
         simulators: words(&["payg-1", "payg-2", "ptu-1"]),
         deployments: words(&["gpt-4.1-mini", "embedding100k"]),
         has_gateway: true,
-        headers: Some(words(&["x-ms-region"])),
-        impossible: vec![],
+        subscriptions: words(&["one", "two"]),
+        headers: Some(words(&[
+            "x-ms-region",
+            "consumed-tokens",
+            "remaining-tokens",
+        ])),
+        tracking: Tracking::By(vec![Label::Subscription, Label::Model]),
+        ..Names::default()
     }
 }
 

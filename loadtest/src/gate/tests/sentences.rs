@@ -134,6 +134,42 @@ pub(crate) const SENTENCES: &[(&str, &str)] = &[
         "longest run of error!=none in requests{streamed=true} <= 3",
     ),
     (
+        "TL-1",
+        "order of header.consumed-tokens in requests{class=low} is 59 55 none none 1_055 -3",
+    ),
+    (
+        "TL-2",
+        "rises{name=remaining-tokens, class=low} <= 1 and min of header_value{name=remaining-tokens} >= 0 and sum of header_value{name=consumed-tokens} == total_tokens{by=gateway, subscription=one}",
+    ),
+    (
+        "TL-3",
+        "max in 60s of total_tokens{by=gateway, subscription=one} <= 100 and max in 60s of total_tokens{by=events, product=gold} <= 100",
+    ),
+    (
+        "PR-5",
+        "time to first status=200 in requests{phase=low-1, class=low} <= 60s and longest gap of status=200 in requests{class=high} < 5s",
+    ),
+    (
+        "PR-7",
+        "inversions of class=high over class=low within 1s in requests{phase=mixed} == 0",
+    ),
+    (
+        "MT-1",
+        "fairness of subscription in requests{status=200} >= 0.95 and fairness of class in total_tokens{by=client} >= 95 %",
+    ),
+    (
+        "UT-1",
+        "total_tokens{by=client, subscription=one} == total_tokens{by=metrics, subscription=one} and total_tokens{by=events, subscription=one} == total_tokens{subscription=one}",
+    ),
+    (
+        "UT-2",
+        "events{estimated=true, aborted=false, model=gpt-4o} == 0 and events == gateway_requests{status=200} and dropped_events == 0",
+    ),
+    (
+        "FO-1",
+        "cost{by=events, product=gold} == 0.0125 and cost{by=client} == cost{by=gateway} and cost{by=payg-1} > 0",
+    ),
+    (
         "ITL",
         "p99.9 of inter_token_gap{class=high} <= 1.5 * p50 of inter_token_gap{class=high}",
     ),

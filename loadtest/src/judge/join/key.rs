@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{JoinedRequest, Owner};
 use crate::evidence::Evidence;
-use crate::topology::{AccessEntry, LedgerEntry};
+use crate::topology::{AccessEntry, LedgerEntry, UsageEvent};
 
 /// What the `x-request-id` of a gateway's own probe starts with.
 const PROBE: &str = "gw-probe-";
@@ -64,6 +64,16 @@ impl<'a> Marks<'a> {
             traceparent: entry.traceparent.as_deref(),
             prompt_head: None,
             arrived: entry.arrived,
+        }
+    }
+
+    pub(super) fn of_event(event: &'a UsageEvent) -> Self {
+        Self {
+            request_id: event.request_id.as_deref(),
+            client_request_id: None,
+            traceparent: None,
+            prompt_head: None,
+            arrived: event.at,
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Joined {
     pub summary: JoinSummary,
     /// To whom each entry of the gateway's log belongs, by its index; empty without a log.
     pub gateway: Vec<Owner>,
+    /// To whom each usage event of the gateway belongs, by its index; empty without events.
+    pub events: Vec<Owner>,
     /// To whom each entry of each given ledger belongs, by simulator and index.
     pub ledgers: BTreeMap<Arc<str>, Vec<Owner>>,
 }
@@ -107,6 +109,11 @@ pub fn join(evidence: &Evidence, facts: &Facts) -> Joined {
         joined.summary.unjoined_gateway += u64::from(owner == Owner::Nobody);
         joined.gateway.push(owner);
     }
+    // By which key an event was found says nothing of how well requests are joined.
+    let mut unread = matched.clone();
+    let events = evidence.usage_events.given().into_iter().flatten();
+    let events = events.map(|event| keys.owner(&Marks::of_event(event), &mut unread));
+    joined.events = events.collect();
     for (name, entries) in given_ledgers(evidence) {
         let owners = entries.iter().enumerate().map(|(entry, booked)| {
             let owner = keys.owner(&Marks::of_ledger(booked), &mut matched);

@@ -1,5 +1,6 @@
 //! `[gates]` and `[must_observe]`: sentences, parsed against the plan's names.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::Spanned;
@@ -8,8 +9,10 @@ use toml::de::DeValue;
 use super::Resolver;
 use super::clients::Clients;
 use super::phases::Phases;
+use super::prices;
 use super::rig::Rig;
-use crate::gate::{self, Gate, Metric, Names, SentenceError};
+use crate::gate::{self, Gate, Metric, Names, SentenceError, Tracking};
+use crate::plan::Price;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::hints;
 use crate::scenario::source::{Table, Value};
@@ -26,6 +29,7 @@ impl Resolver<'_, '_> {
         clients: &Clients,
         senders: Vec<String>,
         rig: &Rig<'_>,
+        prices: &BTreeMap<String, Price>,
     ) -> (Vec<Gate>, Vec<Gate>) {
         let names = Names {
             phases: phases.written.clone(),
@@ -33,6 +37,9 @@ impl Resolver<'_, '_> {
             simulators: rig.names.clone(),
             deployments: rig.deployments.iter().cloned().collect(),
             has_gateway: rig.has_gateway,
+            subscriptions: subscriptions(clients),
+            unpriced: unpriced(rig, prices),
+            tracking: Tracking::Unknown,
             headers: Some(watched(clients)),
             impossible: self.impossible(clients, rig),
         };
@@ -117,6 +124,25 @@ fn watched(clients: &Clients) -> Vec<String> {
     classes
         .flat_map(|class| class.watched_headers.iter().cloned())
         .collect()
+}
+
+/// The subscriptions whose keys classes present; none where a class was not understood.
+fn subscriptions(clients: &Clients) -> Vec<String> {
+    if clients.classes.len() < clients.written.len() {
+        return Vec::new();
+    }
+    let named = clients
+        .classes
+        .iter()
+        .filter_map(|c| c.subscription.clone());
+    named.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Models of deployments that have no price.
+fn unpriced(rig: &Rig<'_>, prices: &BTreeMap<String, Price>) -> Vec<String> {
+    let models = prices::models(rig).into_iter();
+    let unpriced = models.filter(|model| !prices.contains_key(*model));
+    unpriced.map(str::to_owned).collect()
 }
 
 /// What is wrong with the gate `id` of `document`, at its place.

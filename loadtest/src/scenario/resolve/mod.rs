@@ -12,6 +12,7 @@ mod gates;
 mod header;
 mod load;
 mod phases;
+mod prices;
 mod probers;
 mod rig;
 
@@ -72,8 +73,9 @@ impl<'t> Resolver<'_, 't> {
         let probers = self.probers(&clients, &rig);
         let actions = self.actions(&phases.timed, &probers, &rig);
         let books = self.books();
+        let prices = self.prices(&rig);
         let senders = [clients.written.as_slice(), &probers.written].concat();
-        let (gates, must_observe) = self.gates(&phases, &clients, senders, &rig);
+        let (gates, must_observe) = self.gates(&phases, &clients, senders, &rig, &prices);
         Plan {
             name: self.name.clone(),
             about: header.about.unwrap_or_default(),
@@ -91,6 +93,7 @@ impl<'t> Resolver<'_, 't> {
             probers: probers.probers,
             actions,
             books,
+            prices,
             gates,
             must_observe,
             overrides: self.options.overrides.clone(),

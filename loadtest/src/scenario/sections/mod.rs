@@ -19,6 +19,7 @@ pub(super) use self::prober::ProberSection;
 
 use super::number;
 use super::rate::RateSection;
+use crate::plan::Price;
 use crate::topology::{DeploymentSection, SimulatorSection};
 
 /// Checks of the books that a scenario may leave out, as their ids without `books.`.
@@ -73,6 +74,8 @@ pub(super) struct Document {
     probers: Option<BTreeMap<String, ProberSection>>,
     /// What the books allow.
     books: Option<BooksSection>,
+    /// What tokens cost, by model, for gates on `cost`; in one currency.
+    prices: Option<BTreeMap<String, Price>>,
     /// What has to have happened, as sentences by id.
     must_observe: Option<BTreeMap<String, String>>,
     /// What has to hold, as sentences by id.
