@@ -53,3 +53,65 @@ pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-c
 
 /// The caller's trace, as W3C Trace Context defines it.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// How much a call matters, as its caller says.
+// Source of this and of all `x-gw-` and `x-apim-` headers below:
+// Azure-Samples/apim-genai-gateway-toolkit, prioritisation (read 2026-11).
+pub(crate) const X_PRIORITY: HeaderName = HeaderName::from_static("x-priority");
+
+/// How much a call matters, as the gateway has understood it.
+pub(crate) const X_GW_PRIORITY: HeaderName = HeaderName::from_static("x-gw-priority");
+
+/// The word for why a call was refused.
+pub(crate) const X_GW_RATELIMIT_REASON: HeaderName =
+    HeaderName::from_static("x-gw-ratelimit-reason");
+
+/// What was left when a call was refused for it.
+pub(crate) const X_GW_RATELIMIT_VALUE: HeaderName = HeaderName::from_static("x-gw-ratelimit-value");
+
+/// Tokens left, as far as the gateway knows.
+pub(crate) const X_GW_REMAINING_TOKENS: HeaderName =
+    HeaderName::from_static("x-gw-remaining-tokens");
+
+/// Calls left, as far as the gateway knows.
+pub(crate) const X_GW_REMAINING_REQUESTS: HeaderName =
+    HeaderName::from_static("x-gw-remaining-requests");
+
+/// What the gateway has calculated a call to cost; not in the reference, which has a metric.
+pub(crate) const X_GW_CONSUMED_TOKENS: HeaderName = HeaderName::from_static("x-gw-consumed-tokens");
+
+/// Marks a probe of low priority.
+pub(crate) const X_TEST: HeaderName = HeaderName::from_static("x-test");
+
+/// Tokens left of the reference's limit.
+pub(crate) const X_APIM_REMAINING_TOKENS: HeaderName =
+    HeaderName::from_static("x-apim-remaining-tokens");
+
+/// The reference's limit of tokens.
+pub(crate) const X_APIM_TOTAL_TOKENS: HeaderName = HeaderName::from_static("x-apim-total-tokens");
+
+/// `Retry-After` of that limit, renamed.
+pub(crate) const X_APIM_TOKENS_RETRY_AFTER: HeaderName =
+    HeaderName::from_static("x-apim-tokens-retry-after");
+
+/// Calls left of the reference's limit.
+pub(crate) const X_APIM_REMAINING_REQUESTS: HeaderName =
+    HeaderName::from_static("x-apim-remaining-requests");
+
+/// The reference's limit of calls.
+pub(crate) const X_APIM_TOTAL_REQUESTS: HeaderName =
+    HeaderName::from_static("x-apim-total-requests");
+
+/// `Retry-After` of that limit, renamed.
+pub(crate) const X_APIM_REQUESTS_RETRY_AFTER: HeaderName =
+    HeaderName::from_static("x-apim-requests-retry-after");
+
+/// Tokens that a backend has left.
+// Source: https://platform.openai.com/docs/guides/rate-limits (read 2026-08).
+pub(crate) const RATELIMIT_REMAINING_TOKENS: HeaderName =
+    HeaderName::from_static("x-ratelimit-remaining-tokens");
+
+/// Calls that a backend has left.
+// Source: https://platform.openai.com/docs/guides/rate-limits (read 2026-08).
+pub(crate) const RATELIMIT_REMAINING_REQUESTS: HeaderName =
+    HeaderName::from_static("x-ratelimit-remaining-requests");

@@ -58,6 +58,7 @@ mod metrics;
 mod outcome;
 mod peek;
 pub mod preset;
+mod prioritize;
 mod prober;
 mod refusal;
 mod retry;

@@ -36,11 +36,14 @@ pub(crate) fn asked(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
 // Source: https://platform.openai.com/docs/guides/rate-limits (read 2026-08): sample values
 // `1s` and `6m0s`.
 pub(crate) fn reset(headers: &HeaderMap) -> Option<Duration> {
-    let read = |name: HeaderName| {
-        let text = text(headers, &name)?;
-        number(text).or_else(|| written_out(text)).map(span)
-    };
+    let read = |name| reset_in(headers, &name);
     read(RATELIMIT_RESET_REQUESTS).or_else(|| read(RATELIMIT_RESET_TOKENS))
+}
+
+/// The same from the header `name` alone.
+pub(crate) fn reset_in(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
+    let text = text(headers, name)?;
+    number(text).or_else(|| written_out(text)).map(span)
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

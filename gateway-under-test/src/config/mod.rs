@@ -16,6 +16,7 @@ mod error;
 mod identity;
 mod latency;
 mod limit;
+mod prioritize;
 mod retry;
 mod secret;
 mod subscription;
@@ -45,6 +46,10 @@ pub use self::latency::{
 };
 pub use self::limit::{
     KeyDimension, QuotaPeriod, ReservesConfig, TokenLimitConfig, TokenWindow, UnknownKeyDimension,
+};
+pub use self::prioritize::{
+    CalculatedDeployment, Counting, LateAnswers, MissingRemaining, MissingReset, PrioritizeConfig,
+    Probe, TokenCalculatingConfig, TokenTrackingConfig, TrackedDeployment,
 };
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
@@ -153,6 +158,9 @@ pub struct ApiConfig {
     /// How many tokens its callers may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_limit: Option<TokenLimitConfig>,
+    /// How low priority yields to high; absent: all are alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prioritize: Option<PrioritizeConfig>,
     /// Whether, when and where it is tried again; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryConfig>,

@@ -48,7 +48,6 @@ impl Denial {
         }
     }
 
-    #[expect(dead_code, reason = "for priorities")]
     /// A refusal in the words of a policy's author, with this reason phrase.
     pub(crate) fn plain(word: &'static str, phrase: &'static str, message: &str) -> Self {
         Self {
@@ -65,7 +64,6 @@ impl Denial {
         self
     }
 
-    #[expect(dead_code, reason = "for priorities")]
     /// The same, with one header more.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

@@ -22,6 +22,7 @@ mod reservation;
 mod token_limit;
 mod whole;
 
+pub(crate) use self::counter::Window;
 pub(crate) use self::denial::{Denial, Voice};
 pub(crate) use self::holds::Holds;
 pub(crate) use self::place::Place;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::counter::{Bucket, Window};
 use super::token_limit::TokenLimit;
 use super::{Caller, Holds, Kind, Now, ORDER, Place, Policy, Scope, State};
-use crate::config::{ApiConfig, ConfigError, ProductConfig, TokenLimitConfig, TokenWindow};
+use crate::config::{
+    ApiConfig, ConfigError, PrioritizeConfig, ProductConfig, TokenLimitConfig, TokenWindow,
+};
+use crate::prioritize;
 use crate::refusal::Refusal;
 
 /// The limits that a product or an API has, in the order in which they are asked.
@@ -24,6 +27,7 @@ pub(crate) struct Limits<'a> {
     /// The name of the product or API.
     owner: &'a str,
     token_limit: Option<&'a TokenLimitConfig>,
+    prioritize: Option<&'a PrioritizeConfig>,
 }
 
 impl<'a> Limits<'a> {
@@ -33,6 +37,7 @@ impl<'a> Limits<'a> {
             scope: Scope::Product,
             owner: name,
             token_limit: config.token_limit.as_ref(),
+            prioritize: None,
         }
     }
 
@@ -42,6 +47,7 @@ impl<'a> Limits<'a> {
             scope: Scope::Api,
             owner: name,
             token_limit: config.token_limit.as_ref(),
+            prioritize: config.prioritize.as_ref(),
         }
     }
 
@@ -73,11 +79,11 @@ impl<'a> Limits<'a> {
                     }
                 })
             }
-            Kind::LimitConcurrency
-            | Kind::RateLimit
-            | Kind::Quota
-            | Kind::Adaptive
-            | Kind::Prioritize => None,
+            Kind::Prioritize => {
+                let place = self.place("prioritize");
+                Some(prioritize::policy(self.prioritize?, place, state, errors))
+            }
+            Kind::LimitConcurrency | Kind::RateLimit | Kind::Quota | Kind::Adaptive => None,
         }
     }
 }

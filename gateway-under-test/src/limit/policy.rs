@@ -47,7 +47,6 @@ pub(crate) struct Caller<'a> {
     pub(crate) operation: Option<&'a str>,
     pub(crate) client_ip: IpAddr,
     pub(crate) headers: &'a HeaderMap,
-    #[expect(dead_code, reason = "for priorities")]
     pub(crate) query: Option<&'a str>,
     /// Only if a policy [reads](Policy::reads_body) it, or the API keeps it for retries.
     pub(crate) body: Option<&'a Bytes>,
@@ -122,7 +121,6 @@ pub(crate) trait Hold: Debug + Send + Sync {
 pub(crate) struct Answer<'a> {
     pub(crate) status: StatusCode,
     /// As the backend sent them.
-    #[expect(dead_code, reason = "for priorities")]
     pub(crate) headers: &'a HeaderMap,
     /// The tokens it took, if it has been read to its end.
     pub(crate) usage: Option<Usage>,

@@ -40,6 +40,11 @@ const PRESETS: &[(&str, &str)] = texts![
     "manage-spikes-with-payg/retry",
     "pool-failover/lazauk",
     "pool-failover/lazauk-documented",
+    "prioritization/token-calculating",
+    "prioritization/token-calculating-fixed",
+    "prioritization/token-tracking",
+    "prioritization/token-tracking-fixed",
+    "prioritization/token-tracking-without-probe",
     "request-forwarding/transparent",
     "resilience/pool",
     "smart-load-balancing/priority",
@@ -72,7 +77,7 @@ mod tests {
     use crate::GatewayConfig;
 
     /// The presets of one toolkit's capabilities, all of them and no variants of ours.
-    const OF_THE_TOOLKIT: [&str; 9] = [
+    const OF_THE_TOOLKIT: [&str; 11] = [
         "latency-routing/preferred",
         "load-balancing/simple",
         "load-balancing/simple-v2",
@@ -81,6 +86,8 @@ mod tests {
         "load-balancing/weighted-v2",
         "manage-spikes-with-payg/breaker",
         "manage-spikes-with-payg/retry",
+        "prioritization/token-calculating",
+        "prioritization/token-tracking",
         "request-forwarding/transparent",
     ];
 

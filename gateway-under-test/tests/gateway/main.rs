@@ -18,6 +18,7 @@ mod life;
 mod limits;
 mod model;
 mod pools;
+mod priority;
 mod reload;
 mod retry;
 mod server;

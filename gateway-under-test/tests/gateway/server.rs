@@ -221,3 +221,24 @@ fn a_stream_under_way_ends_while_newcomers_are_sent_away() {
     assert_eq!(rest, "data: b\n\n");
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn a_policys_reason_phrase_is_on_the_wire() {
+    let mut command = gateway();
+    command.args(["--preset=prioritization/token-calculating", "--port=0"]);
+    command.arg("--backend=ptu-1=http://127.0.0.1:9");
+    let (mut child, _stdout, address) = start(command);
+    let mut connection = TcpStream::connect(address).unwrap();
+    let path = "/prioritization-token-calculating/openai/deployments/x/chat/completions";
+    let head = "host: x\r\napi-key: subscription-key-one\r\nconnection: close\r\ncontent-length: 0";
+    write!(connection, "POST {path} HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 404 Deployment not found\r\n"),
+        "{answer}"
+    );
+    assert!(answer.ends_with("\r\n\r\nDeployment not found"), "{answer}");
+    stop(&child);
+    child.wait().unwrap();
+}

@@ -36,6 +36,8 @@ pub(crate) enum Reply {
     Says(u16, &'static str),
     /// Answers 429 with these headers.
     Full(&'static [(&'static str, &'static str)]),
+    /// Answers 200 with these headers.
+    Headed(&'static [(&'static str, &'static str)]),
     /// Answers 200, headers first, then each chunk after this wait.
     Stream(Duration, &'static [&'static str]),
     /// Answers 200, the first chunk, and breaks off.
@@ -211,13 +213,8 @@ async fn answer(reply: Reply, request: &Received, clock: &Clock) -> io::Result<R
     let response = match reply {
         Reply::Status(status) => response.status(status).body(says(status).into()),
         Reply::Says(status, body) => response.status(status).body(body.into()),
-        Reply::Full(headers) => {
-            let add = |response: http::response::Builder, &(name, value)| {
-                response.header::<&str, &str>(name, value)
-            };
-            let response = headers.iter().fold(response.status(429), add);
-            response.body(says(429).into())
-        }
+        Reply::Full(headers) => headed(response.status(429), headers).body(says(429).into()),
+        Reply::Headed(headers) => headed(response, headers).body(says(200).into()),
         Reply::Stream(wait, chunks) => {
             let response = response.header("content-type", "text/event-stream");
             response.body(chunked(wait, chunks, clock.clone()))
@@ -235,6 +232,16 @@ async fn answer(reply: Reply, request: &Received, clock: &Clock) -> io::Result<R
         Reply::Silent => std::future::pending().await,
     };
     Ok(response.unwrap())
+}
+
+fn headed(
+    response: http::response::Builder,
+    headers: &[(&'static str, &'static str)],
+) -> http::response::Builder {
+    let add = |response: http::response::Builder, &(name, value)| {
+        response.header::<&str, &str>(name, value)
+    };
+    headers.iter().fold(response, add)
 }
 
 /// Chunks that come one by one, each `wait` after the one before.
