@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
 use super::source::{Key, Table, Value};
+use crate::topology::ONE_POLICY;
 
 /// Lays `upper` over `lower`: tables merge key by key, anything else is replaced.
 ///
@@ -52,8 +53,7 @@ pub(super) fn lay_table_over<'t>(
     }
 }
 
-/// Whether `upper` is another policy than `lower`: a gateway's `balance` names its policy by its
-/// only key, so laid over each other two of them would be none.
+/// Whether `upper` is another policy than `lower`, of which there can be one.
 fn names_another_policy(key: &Key<'_>, lower: &Value<'_>, upper: &Value<'_>) -> bool {
     let tables = lower.get_ref().as_table().zip(upper.get_ref().as_table());
     let in_common = |(lower, upper): (&Table<'_>, &Table<'_>)| {
@@ -61,7 +61,7 @@ fn names_another_policy(key: &Key<'_>, lower: &Value<'_>, upper: &Value<'_>) -> 
             .keys()
             .any(|policy| lower.contains_key(policy.get_ref().as_ref()))
     };
-    key.get_ref() == "balance" && !tables.is_some_and(in_common)
+    ONE_POLICY.contains(&key.get_ref().as_ref()) && !tables.is_some_and(in_common)
 }
 
 fn names_elements(table: &Table<'_>) -> bool {
@@ -149,6 +149,9 @@ mod tests {
         [balance.round_robin]
         backends = ["a"]
         "#);
+        let calculating = "prioritize.token_calculating = {}";
+        let (table, _) = laid_over(calculating, "prioritize.token_tracking = {}");
+        insta::assert_snapshot!(table, @"[prioritize.token_tracking]");
         let (table, _) = laid_over(random, "balance.weighted_random.weights.b = 0");
         insta::assert_snapshot!(table, @r"
         [balance.weighted_random.weights]

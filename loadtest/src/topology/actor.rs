@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use gateway_under_test::{Gateway, GatewayConfig};
 use simulator::Control;
 
+use super::ONE_POLICY;
 use super::remote::RemoteSimulator;
 use crate::driver::Act;
 use crate::plan::TimedAction;
@@ -107,8 +108,8 @@ pub(super) fn sentence<E: std::fmt::Display>(errors: &[E]) -> String {
         .join("; ")
 }
 
-/// JSON merge patch, as RFC 7396 has it, except that another `balance` policy replaces the one
-/// before: its name is a key, and two of them would be none.
+/// JSON merge patch, as RFC 7396 has it, except that another policy replaces the [one
+/// before](ONE_POLICY).
 pub(super) fn merge(document: &mut serde_json::Value, patch: &serde_json::Value) {
     let serde_json::Value::Object(changes) = patch else {
         *document = patch.clone();
@@ -121,7 +122,9 @@ pub(super) fn merge(document: &mut serde_json::Value, patch: &serde_json::Value)
         for (key, change) in changes {
             if change.is_null() {
                 object.remove(key);
-            } else if key == "balance" && names_another_policy(object.get(key), change) {
+            } else if ONE_POLICY.contains(&key.as_str())
+                && names_another_policy(object.get(key), change)
+            {
                 object.insert(key.clone(), change.clone());
             } else {
                 merge(

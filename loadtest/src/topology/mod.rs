@@ -41,6 +41,10 @@ use std::collections::BTreeMap;
 
 use crate::evidence::Source;
 
+/// Keys of a gateway's configuration that name a policy by their only key: laid over each other
+/// two of them would be none, so the later one replaces the one before.
+pub const ONE_POLICY: [&str; 2] = ["balance", "prioritize"];
+
 /// The simulators of a plan, by name.
 pub type SimulatorConfigs = BTreeMap<String, SimulatorConfig>;
 

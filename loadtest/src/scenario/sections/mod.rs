@@ -122,7 +122,7 @@ pub(super) struct GatewaySection {
     subscriptions: Option<BTreeMap<String, serde_json::Value>>,
     /// The simulators it knows, by name, over the preset's.
     backends: Option<BTreeMap<String, serde_json::Value>>,
-    /// Its APIs and their policies, by name, over the preset's; another `balance` policy replaces the one before.
+    /// Its APIs and their policies, by name, over the preset's; another `balance` or `prioritize` policy replaces the one before.
     apis: Option<BTreeMap<String, serde_json::Value>>,
     /// Its helper operations, by name, over the preset's.
     helpers: Option<BTreeMap<String, serde_json::Value>>,
