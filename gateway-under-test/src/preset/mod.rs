@@ -25,6 +25,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "labs/model-routing",
     "labs/session-awareness",
     "labs/session-awareness-without-affinity",
+    "labs/token-rate-limiting",
     "landing-zone/priority-weighted",
     "latency-routing/preferred",
     "latency-routing/preferred-fixed",
@@ -48,6 +49,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "request-forwarding/transparent",
     "resilience/pool",
     "smart-load-balancing/priority",
+    "token-limit/lazauk",
     "toolkit",
 ];
 
