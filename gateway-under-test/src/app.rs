@@ -36,7 +36,7 @@ use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry;
 use crate::routing::{Api, RoutingTable};
-use crate::usage::{Prompt, Tap};
+use crate::usage::{Prompt, Tap, Usage};
 
 /// The gateway's own routes, and everything else to the APIs.
 pub(crate) fn router(gateway: Gateway) -> Router {
@@ -125,6 +125,8 @@ async fn answer(
         payload.replace(body, &mut parts.headers);
     }
     let wanted = wanted(api, path, &payload, &parts.headers, entry)?;
+    let by = table.dimensions.as_deref();
+    let account = by.map(|by| gateway.accounts().open(by, &parts.headers));
     let outbound = Outbound::new(parts, path, payload, meter.clone());
 
     let answer = retry::attempt(gateway, api, outbound, draws, wanted, entry).await;
@@ -132,11 +134,10 @@ async fn answer(
     let mut usage = None;
     if reads_usage && response.status() == StatusCode::OK {
         let prompt = estimated.unwrap_or_else(|| prompt(api, path, kept, meter));
-        let mut tap = Tap::new(response.headers(), prompt);
-        if limits.tell_usage() {
-            (response, usage) = read_whole(response, &mut tap).await;
+        (response, usage) = tap(response, prompt, limits.tell_usage(), entry).await;
+        if let Some(account) = account {
+            entry.account(account);
         }
-        entry.tap(tap);
     }
     holds.answered(&mut response, usage, Now::of(gateway.clock()))?;
     entry.hold(holds);
@@ -146,6 +147,22 @@ async fn answer(
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// Has the usage of an answer read as it passes, or at once if its headers are to tell it.
+async fn tap(
+    mut response: Response,
+    prompt: Prompt,
+    is_told: bool,
+    entry: &OpenEntry,
+) -> (Response, Option<Usage>) {
+    let mut tap = Tap::new(response.headers(), prompt);
+    let mut usage = None;
+    if is_told {
+        (response, usage) = read_whole(response, &mut tap).await;
+    }
+    entry.tap(tap);
+    (response, usage)
 }
 
 /// The prompt of a request to `path`, if its body is `kept` or has passed by now.

@@ -102,6 +102,14 @@ impl Cli {
         Ok(config)
     }
 
+    /// The mistakes `errors` of the configuration, which only its use has shown, in their places.
+    pub(crate) fn located(&self, errors: &[ConfigError]) -> anyhow::Error {
+        match self.source() {
+            Ok((name, text)) => InvalidConfig(GatewayConfig::locate(&name, &text, errors)).into(),
+            Err(error) => error,
+        }
+    }
+
     /// The text of the configuration, and what to call it.
     fn source(&self) -> anyhow::Result<(String, String)> {
         if let Some(path) = &self.config {

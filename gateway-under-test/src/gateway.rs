@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::prober::{Probing, Tools};
 use crate::routing::RoutingTable;
 use crate::upstream::{self, Upstream};
+use crate::usage::{Accounts, UsageEvent};
 
 /// A gateway; a handle, all clones serve, reload and log as one.
 ///
@@ -31,6 +32,7 @@ struct Inner {
     upstream: Upstream,
     log: AccessLog,
     metrics: Arc<Metrics>,
+    accounts: Arc<Accounts>,
     traffic: Traffic,
     probing: Probing,
     /// Locked only to clone or exchange the pointer.
@@ -41,10 +43,10 @@ impl Gateway {
     /// A gateway that takes its requests to `upstream`, which finds the backend by authority.
     ///
     /// # Errors
-    /// Everything that is wrong with `config`.
+    /// Everything that is wrong with `config`, and files of sinks that cannot be written to.
     ///
     /// # Panics
-    /// Outside a tokio runtime, if `config` has probers: these run on their own.
+    /// Outside a tokio runtime, if `config` has probers or sinks: these run on their own.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a gateway's configuration is its own; whoever keeps a copy says so"
@@ -68,6 +70,8 @@ impl Gateway {
             preferences: table.preferences().clone(),
             numbers: Arc::default(),
         });
+        let accounts = Accounts::new(upstream.clone(), clock.clone(), metrics.clone());
+        accounts.sinks.follow(&table.sinks)?;
         probing.follow(&table.probers);
         Ok(Self(Arc::new(Inner {
             table: RwLock::new(table),
@@ -75,6 +79,7 @@ impl Gateway {
             upstream,
             log: AccessLog::new(metrics.clone()),
             metrics,
+            accounts: Arc::new(accounts),
             traffic: Traffic::default(),
             probing,
         })))
@@ -94,9 +99,38 @@ impl Gateway {
     /// way have been answered to their last byte or given up by their callers.
     ///
     /// Newcomers are refused with 503 and `connection: close`. There is no way back: a gateway
-    /// that drains is about to stop.
+    /// that drains is about to stop. Sinks of usage are waited for, too, for ten seconds at most.
     pub fn drain(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.0.traffic.drain()
+        let drained = self.0.traffic.drain();
+        let accounts = self.0.accounts.clone();
+        async move {
+            drained.await;
+            accounts.sinks.finish().await;
+        }
+    }
+
+    /// What each answer of a backend came to, in order of arrival; nothing without `[usage]`.
+    ///
+    /// They are told from the entries of the [access log](Self::access_log), so that the two
+    /// agree; where its `first_number` is above 0, events of older requests are gone as well.
+    pub fn usage_events(&self) -> Vec<UsageEvent> {
+        match self.table().dimensions {
+            Some(_) => self.0.accounts.events(&self.0.log.entries()),
+            None => Vec::new(),
+        }
+    }
+
+    /// Ends when the usage so far has been written to every sink, or given up.
+    pub fn usage_written(&self) -> impl Future<Output = ()> + Send + use<> {
+        let accounts = self.0.accounts.clone();
+        async move { accounts.sinks.written().await }
+    }
+
+    /// What it has done, in the text format of Prometheus.
+    pub fn metrics_text(&self) -> String {
+        let (table, now) = (self.table(), self.0.clock.now());
+        let in_flight = self.0.traffic.under_way();
+        self.0.metrics.text(in_flight, table.breakers(now))
     }
 
     /// Exchanges the configuration for requests that arrive from now on.
@@ -105,13 +139,14 @@ impl Gateway {
     /// url and breaker stay as they are is left alone for as long as it would have been.
     ///
     /// # Errors
-    /// Everything that is wrong with `config`; the old one stays.
+    /// Everything that is wrong with `config`, as for a new gateway; the old one stays.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a gateway's configuration is its own; whoever keeps a copy says so"
     )]
     pub fn reload(&self, config: GatewayConfig) -> Result<(), Vec<ConfigError>> {
         let table = Arc::new(RoutingTable::new(&config, Some(&self.table()))?);
+        self.0.accounts.sinks.follow(&table.sinks)?;
         self.0.probing.follow(&table.probers);
         *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         Ok(())
@@ -126,8 +161,8 @@ impl Gateway {
         &self.0.clock
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+    pub(crate) fn accounts(&self) -> &Arc<Accounts> {
+        &self.0.accounts
     }
 
     pub(crate) fn traffic(&self) -> &Traffic {

@@ -40,7 +40,7 @@ fn serve(cli: &Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let (served, writer) = runtime.block_on(async {
         let gateway = Gateway::new(config, clock(cli), upstream::http())
-            .map_err(|_| anyhow::anyhow!("the configuration changed while it was read"))?;
+            .map_err(|errors| cli.located(&errors))?;
         let listener = process::bind(cli.address()).await?;
         let writer = match &cli.access_log {
             Some(path) => {

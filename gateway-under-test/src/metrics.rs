@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::access_log::{Attempt, Entry};
+use crate::usage::UsageMetrics;
 
 /// Of the text that [`Metrics::text`] writes.
 // Source: https://github.com/prometheus/OpenMetrics, specification, "Text format" (read 2026-08).
@@ -39,8 +40,7 @@ pub(crate) struct Metrics {
     trips: Family<BackendLabel, Counter>,
     breakers: Family<BreakerLabels, Gauge>,
     in_flight: Gauge,
-    /// Answers whose usage contradicted itself, or was no number of tokens.
-    pub(crate) disbelieved: Counter,
+    pub(crate) usage: UsageMetrics,
     request_times: Family<ApiLabel, Histogram>,
     attempt_times: Family<BackendLabel, Histogram>,
 }
@@ -95,7 +95,7 @@ impl Metrics {
             trips: Family::default(),
             breakers: Family::default(),
             in_flight: Gauge::default(),
-            disbelieved: Counter::default(),
+            usage: UsageMetrics::default(),
             request_times: Family::new_with_constructor(times),
             attempt_times: Family::new_with_constructor(times),
         };
@@ -135,11 +135,7 @@ impl Metrics {
             "Requests under way",
             self.in_flight.clone(),
         );
-        registry.register(
-            "usage_disbelieved",
-            "Answers whose usage was estimated because what they told cannot be true",
-            self.disbelieved.clone(),
-        );
+        self.usage.register(registry);
         registry.register_with_unit(
             "request_duration",
             "From the arrival of a request to the end of its answer",
@@ -202,7 +198,7 @@ impl Metrics {
         &self,
         in_flight: u64,
         breakers: impl Iterator<Item = (&'b str, &'static str)>,
-    ) -> Result<String, fmt::Error> {
+    ) -> String {
         // A backend that a reload took away has no state any more.
         self.breakers.clear();
         for (backend, found) in breakers {
@@ -216,8 +212,8 @@ impl Metrics {
         self.in_flight
             .set(i64::try_from(in_flight).unwrap_or(i64::MAX));
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
+        encode(&mut text, &self.registry).expect("a string takes any text");
+        text
     }
 }
 

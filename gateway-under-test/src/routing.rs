@@ -16,7 +16,7 @@ use crate::auth::{Subscription, Subscriptions};
 use crate::backend::Backend;
 use crate::balance::{Balancer, Preferences};
 use crate::client_ip::ClientIp;
-use crate::config::{ApiConfig, ConfigError, Exhausted, GatewayConfig};
+use crate::config::{ApiConfig, ConfigError, Dimension, Exhausted, GatewayConfig, SinkConfig};
 use crate::helper::Helper;
 use crate::limit::{Chain, Limits, Policies};
 use crate::prober::Prober;
@@ -31,6 +31,9 @@ pub(crate) struct RoutingTable {
     pub(crate) subscriptions: Subscriptions,
     /// Whether the usage of every answer is read.
     pub(crate) reads_usage: bool,
+    /// By what usage is counted, if it is.
+    pub(crate) dimensions: Option<Vec<Dimension>>,
+    pub(crate) sinks: BTreeMap<String, SinkConfig>,
     backends: Backends,
     pub(crate) helpers: Vec<Helper>,
     pub(crate) probers: BTreeMap<String, Prober>,
@@ -77,6 +80,9 @@ impl RoutingTable {
         previous: Option<&Self>,
     ) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
+        if let Some(usage) = &config.usage {
+            usage.check(&mut errors);
+        }
         let subscriptions = Subscriptions::new(config, &mut errors);
         let client_ip = ClientIp::new(config.client_ip_header.as_deref(), &mut errors);
         let known = previous.map(|previous| &previous.backends);
@@ -119,6 +125,8 @@ impl RoutingTable {
             client_ip,
             subscriptions,
             reads_usage: config.usage.is_some(),
+            dimensions: config.usage.as_ref().map(|usage| usage.dimensions.clone()),
+            sinks: config.usage.clone().unwrap_or_default().sinks,
             backends,
             helpers,
             probers,

@@ -125,7 +125,7 @@ impl AccessLog {
 
     /// Counts an answer whose usage was not believed.
     fn disbelieved(&self) {
-        self.0.metrics.disbelieved.inc();
+        self.0.metrics.usage.disbelieved.inc();
     }
 
     fn closed(&self, entry: &Shared) {

@@ -16,7 +16,7 @@ use crate::limit::{Holds, Now, Settlement};
 use crate::peek;
 use crate::refusal::Refusal;
 use crate::retry_after;
-use crate::usage::Tap;
+use crate::usage::{OpenAccount, Tap};
 
 /// The entry of a request under way.
 ///
@@ -32,6 +32,8 @@ pub(crate) struct OpenEntry {
     response: Progress,
     /// Reads the usage of the response; set once, if at all.
     tap: OnceLock<Tap>,
+    /// Where that usage is booked; set once, if at all.
+    account: OnceLock<OpenAccount>,
     /// What limits keep of it, settled before anybody counts the closed entry.
     holds: Mutex<Holds>,
     is_traced: bool,
@@ -75,6 +77,7 @@ impl OpenEntry {
             request: Arc::default(),
             response: Progress::default(),
             tap: OnceLock::new(),
+            account: OnceLock::new(),
             holds: Mutex::default(),
             is_traced: false,
             under_way,
@@ -180,6 +183,12 @@ impl OpenEntry {
     /// Keeps what limits will be told of the end of the answer.
     pub(crate) fn hold(&self, holds: Holds) {
         *self.holds.lock().unwrap_or_else(PoisonError::into_inner) = holds;
+    }
+
+    /// Has the usage booked there when the request has ended.
+    pub(crate) fn account(&self, account: OpenAccount) {
+        // A request has one answer, so nobody has set it before.
+        self.account.set(account).unwrap_or_default();
     }
 
     /// Notes that the gateway answers itself.
@@ -289,6 +298,9 @@ impl Drop for OpenEntry {
         };
         std::mem::take(holds).settle(&settlement, Now::at(&self.clock, now));
         self.log.closed(&self.entry);
+        if let Some(account) = self.account.get() {
+            account.book(&self.entry());
+        }
     }
 }
 

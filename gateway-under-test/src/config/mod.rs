@@ -54,7 +54,8 @@ pub use self::prioritize::{
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
 pub use self::subscription::{ProductConfig, SubscriptionConfig};
-pub use self::usage::UsageConfig;
+pub(crate) use self::usage::address;
+pub use self::usage::{Dimension, SinkConfig, UsageConfig};
 
 /// API Management's own default for `forward-request`.
 // Source: https://github.com/MicrosoftDocs/azure-docs/issues/109013 (read 2026-08): "Default

@@ -6,10 +6,14 @@
 //! `estimated`. To believe any number instead would let a backend that counts badly bend limits
 //! and bills unseen.
 
+mod accounts;
 mod estimate;
+mod event;
 mod lines;
+mod metrics;
 mod read;
 mod reduced;
+mod sink;
 mod tap;
 mod text;
 mod tokens;
@@ -17,7 +21,10 @@ mod tokens;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::accounts::{Accounts, OpenAccount};
 pub(crate) use self::estimate::Prompt;
+pub use self::event::UsageEvent;
+pub(crate) use self::metrics::UsageMetrics;
 pub(crate) use self::tap::Tap;
 pub use self::tokens::Encoding;
 

@@ -22,6 +22,7 @@ mod priority;
 mod reload;
 mod retry;
 mod server;
+mod sinks;
 mod sockets;
 mod support;
 mod usage;

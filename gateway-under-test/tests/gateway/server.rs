@@ -114,6 +114,29 @@ fn a_wrong_file_is_refused_with_all_its_mistakes() {
 }
 
 #[test]
+fn a_sink_that_cannot_be_written_to_is_shown_where_it_is_configured() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "usage.sinks.bills.file = \"no/usage.jsonl\"\n\
+                backends.b.url = \"http://127.0.0.1:1\"\n\
+                apis.a = { prefix = \"/\", balance = { single = \"b\" } }\n\
+                subscriptions.one.key = \"k\"\n";
+    std::fs::write(directory.path().join("gateway.toml"), text).unwrap();
+    let output = gateway()
+        .current_dir(directory.path())
+        .args(["--config", "gateway.toml"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&output), @r#"
+    error: the file cannot be written to: No such file or directory (os error 2)
+     --> gateway.toml:1:26
+      |
+    1 | usage.sinks.bills.file = "no/usage.jsonl"
+      |                          ^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let output = gateway()
         .args(["--config", "absent.toml"])

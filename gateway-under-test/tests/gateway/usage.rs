@@ -1,15 +1,18 @@
 //! The tokens of requests: what the access log tells, against what simulated deployments charge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use axum::body::Body;
 use clock::{Clock, DEFAULT_ANCHOR};
+use futures::future::join_all;
 use gateway_under_test::access_log::Entry;
 use gateway_under_test::config::UsageConfig;
-use gateway_under_test::usage::Usage;
+use gateway_under_test::usage::{Usage, UsageEvent};
 use gateway_under_test::{Gateway, GatewayConfig};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use proptest::prelude::*;
 use simulator::Simulator;
 use simulator::config::SimulatorSection;
 use tower::ServiceExt;
@@ -169,4 +172,138 @@ async fn without_usage_nothing_is_read() {
     rig.call(request).await;
     assert_eq!(rig.log()[0].usage, None);
     assert_eq!(rig.received()[0].headers["accept-encoding"], "gzip");
+}
+
+/// Answers of a backend: told, streamed with and without usage, refused, broken off.
+const REPLIES: [Reply; 5] = [
+    Reply::Says(
+        200,
+        r#"{"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":6}}"#,
+    ),
+    Reply::Stream(
+        Duration::from_secs(1),
+        &[
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}],\"usage\":null}\n\n",
+            "data: {\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":1,\"total_tokens\":5}}\n\n",
+            "data: [DONE]\n\n",
+        ],
+    ),
+    Reply::Stream(
+        Duration::from_secs(1),
+        &[
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" two\"}}]}\n\n",
+        ],
+    ),
+    Reply::Status(429),
+    Reply::Cut("{\"choices\":[{\"message\":{\"content\":\"one"),
+];
+
+/// Tokens of prompts and of answers, and answers that were counted.
+fn in_metrics(text: &str) -> (u64, u64, u64) {
+    let sum = |begin: &str, with: &str| {
+        let lines = text
+            .lines()
+            .filter(|l| l.starts_with(begin) && l.contains(with));
+        let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        values.sum()
+    };
+    (
+        sum("gateway_usage_tokens_total", "kind=\"prompt\""),
+        sum("gateway_usage_tokens_total", "kind=\"completion\""),
+        sum("gateway_usage_requests_total", ""),
+    )
+}
+
+/// Each caller has a reply, a user and patience in milliseconds.
+async fn played(callers: Vec<(usize, u8, u64)>) {
+    let mut config = api_config("balance = { single = \"payg-1\" }");
+    let usage = r#"dimensions = ["subscription", "header x-user-id"]"#;
+    config.usage = Some(toml::from_str(usage).unwrap());
+    let replies: Vec<_> = callers.iter().map(|caller| caller.0).collect();
+    let rig = Rig::new(config, move |request| {
+        let number: usize = request.headers["x-request-id"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        REPLIES[replies[number]].clone()
+    });
+    let call = |(number, &(_, user, patience)): (usize, &(usize, u8, u64))| {
+        let mut request = chat("/api/openai/deployments/gpt-4o/chat/completions");
+        let headers = request.headers_mut();
+        headers.insert("x-request-id", number.into());
+        headers.insert("x-user-id", u16::from(user).into());
+        let rig = &rig;
+        async move {
+            let leaves = rig.clock.now() + Duration::from_millis(patience);
+            rig.clock.timeout_at(leaves, rig.read(request)).await
+        }
+    };
+    join_all(callers.iter().enumerate().map(call)).await;
+    let sum = |usages: Vec<Usage>| {
+        let prompt = usages.iter().map(|usage| usage.prompt_tokens).sum::<u64>();
+        let completion = usages
+            .iter()
+            .map(|usage| usage.completion_tokens)
+            .sum::<u64>();
+        (prompt, completion, usages.len() as u64)
+    };
+    let events = rig.gateway.usage_events();
+    let in_entries = sum(rig.log().iter().filter_map(|entry| entry.usage).collect());
+    let of_event = |event: &UsageEvent| Usage {
+        prompt_tokens: event.prompt_tokens,
+        completion_tokens: event.completion_tokens,
+        total_tokens: event.total_tokens,
+        estimated: event.estimated,
+    };
+    assert_eq!(sum(events.iter().map(of_event).collect()), in_entries);
+    assert_eq!(in_metrics(&rig.gateway.metrics_text()), in_entries);
+    let ids: BTreeSet<_> = events.iter().map(|event| &event.event_id).collect();
+    assert_eq!(ids.len(), events.len());
+    let answered = rig.log().iter().filter(|entry| entry.status == 200).count();
+    assert_eq!(events.len(), answered);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn metrics_events_and_entries_come_to_the_same(
+        callers in proptest::collection::vec((0..REPLIES.len(), any::<u8>(), 0..4_000u64), 0..30)
+    ) {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(played(callers));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn series_are_bounded_whatever_callers_say() {
+    let mut config = api_config("balance = { single = \"payg-1\" }");
+    let usage = r#"dimensions = ["subscription", "product", "header x-user-id"]"#;
+    config.usage = Some(toml::from_str(usage).unwrap());
+    let rig = Rig::new(config, |_| {
+        Reply::Says(200, r#"{"usage":{"prompt_tokens":1}}"#)
+    });
+    rig.chat("/api/x").await;
+    for user in 0..1_100u16 {
+        let mut request = chat("/api/x");
+        request.headers_mut().insert("x-user-id", user.into());
+        rig.call(request).await;
+    }
+    let text = rig.gateway.metrics_text();
+    let prompts: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("gateway_usage_tokens_total") && line.contains("prompt"))
+        .collect();
+    assert_eq!(prompts.len(), 1_001);
+    let line = |user: &str, tokens: u64| {
+        format!(
+            "gateway_usage_tokens_total{{subscription=\"one\",product=\"N/A\",header_x_user_id=\"{user}\",kind=\"prompt\"}} {tokens}"
+        )
+    };
+    assert!(prompts.contains(&line("N/A", 1).as_str()));
+    // The first combination is that of nobody; 999 users follow, and 101 are too many.
+    assert!(prompts.contains(&line("998", 1).as_str()));
+    assert!(prompts.contains(&line("other", 101).as_str()));
 }
