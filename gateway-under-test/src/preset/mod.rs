@@ -27,6 +27,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "labs/session-awareness-without-affinity",
     "labs/token-rate-limiting",
     "landing-zone/priority-weighted",
+    "landing-zone/rate-limiting-by-tokens",
     "latency-routing/preferred",
     "latency-routing/preferred-fixed",
     "latency-routing/probing",
@@ -50,6 +51,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "resilience/pool",
     "smart-load-balancing/priority",
     "token-limit/lazauk",
+    "token-limit/reserving",
     "toolkit",
 ];
 

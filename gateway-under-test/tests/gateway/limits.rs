@@ -15,7 +15,7 @@ fn took(total: u64) -> Reply {
     Reply::Says(200, usage.leak())
 }
 
-/// The keys of an API with the token limit of `LazaUK`'s sample, in short.
+/// The keys of an API with the token limit of the recorded run, in short.
 const HUNDRED: &str = r#"
 balance = { single = "payg-1" }
 token_limit = { key = "subscription", tokens_per_minute = 100, tokens_consumed_header = "consumed-tokens", remaining_tokens_header = "remaining-tokens" }

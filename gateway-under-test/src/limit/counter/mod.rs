@@ -14,3 +14,6 @@ pub(crate) use self::bucket::Bucket;
 pub(crate) use self::keys::Keys;
 pub(crate) use self::period::Period;
 pub(crate) use self::window::Window;
+
+#[cfg(test)]
+mod tests;
