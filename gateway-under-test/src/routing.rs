@@ -92,6 +92,7 @@ impl RoutingTable {
             errors.push(error.help("add `[apis.NAME]` with its `prefix` and `balance`"));
         }
         refuse_shared_prefixes(&config.apis, &mut errors);
+        refuse_unknown_classes(config, &mut errors);
         let helpers = config.helpers.iter();
         let helpers = helpers.map(|(name, helper)| Helper::new(name, helper, config, &mut errors));
         let helpers = helpers.collect();
@@ -185,6 +186,18 @@ fn refuse_shared_prefixes(apis: &BTreeMap<String, ApiConfig>, errors: &mut Vec<C
             let message = format!("expected a prefix of its own, found that of `{owner}`");
             errors.push(ConfigError::new(&["apis", name, "prefix"], message));
         }
+    }
+}
+
+/// A product that nobody has would make nobody's requests high.
+fn refuse_unknown_classes(config: &GatewayConfig, errors: &mut Vec<ConfigError>) {
+    for (name, api) in &config.apis {
+        let product = api.adaptive.as_ref().and_then(|a| a.product.as_ref());
+        let unknown = product.filter(|product| !config.products.contains_key(*product));
+        errors.extend(unknown.map(|product| {
+            let path = ["apis", name, "adaptive", "product"];
+            ConfigError::unknown("product", product, config.products.keys(), &path)
+        }));
     }
 }
 

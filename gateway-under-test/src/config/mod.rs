@@ -7,6 +7,7 @@
 //!
 //! Neither `untagged` nor `flatten` is used anywhere: both lose the position of a mistake.
 
+mod adaptive;
 mod balance;
 mod breaker;
 mod condition;
@@ -17,6 +18,7 @@ mod identity;
 mod latency;
 mod limit;
 mod prioritize;
+mod rate_limit;
 mod retry;
 mod secret;
 mod subscription;
@@ -32,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::usage::Encoding;
 
+pub use self::adaptive::AdaptiveConfig;
 pub use self::balance::{
     AffinityConfig, BalanceConfig, ByModelConfig, ByRetryAfterConfig, MemberConfig, Pick,
     PoolConfig, RouteConfig, Weights,
@@ -51,6 +54,7 @@ pub use self::prioritize::{
     CalculatedDeployment, Counting, LateAnswers, MissingRemaining, MissingReset, PrioritizeConfig,
     Probe, TokenCalculatingConfig, TokenTrackingConfig, TrackedDeployment,
 };
+pub use self::rate_limit::{ConcurrencyConfig, Counts, QuotaConfig, RateLimitConfig, StatusRange};
 pub use self::retry::{BudgetConfig, RetryConfig};
 pub use self::secret::Secret;
 pub use self::subscription::{ProductConfig, SubscriptionConfig};
@@ -156,9 +160,21 @@ pub struct ApiConfig {
     /// The tokenizer of its estimates; absent: that of the model, as far as its name tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<Encoding>,
+    /// How many of its requests may be under way at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_concurrency: Option<ConcurrencyConfig>,
+    /// How often it may be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitConfig>,
+    /// How often it may be in each period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaConfig>,
     /// How many tokens its callers may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_limit: Option<TokenLimitConfig>,
+    /// How many tokens may be used by what all callers leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveConfig>,
     /// How low priority yields to high; absent: all are alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prioritize: Option<PrioritizeConfig>,

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Secret, TokenLimitConfig};
+use super::{
+    AdaptiveConfig, ConcurrencyConfig, QuotaConfig, RateLimitConfig, Secret, TokenLimitConfig,
+};
 
 /// One caller.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -30,9 +32,21 @@ pub struct ProductConfig {
     /// The APIs and helpers its subscriptions may call; absent: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apis: Option<Vec<String>>,
+    /// How many requests of its subscriptions may be under way at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_concurrency: Option<ConcurrencyConfig>,
+    /// How often its subscriptions may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitConfig>,
+    /// How often they may in each period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaConfig>,
     /// How many tokens its subscriptions may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_limit: Option<TokenLimitConfig>,
+    /// How many tokens they may use by what all of them leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveConfig>,
 }
 
 fn enabled() -> bool {
@@ -82,7 +96,7 @@ products.bronze = ["a"]
 subscriptions.two = { key = "2", enabled = "no" }
 "#;
         insta::assert_snapshot!(beside_what_is_right(text), @r#"
-        error: unknown key `api`, expected `apis` or `token_limit`
+        error: unknown key `api`, expected one of `apis`, `limit_concurrency`, `rate_limit`, `quota`, `token_limit`, `adaptive`
          --> gateway.toml:5:21
           |
         5 | products.silver = { api = "a" }

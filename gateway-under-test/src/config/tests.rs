@@ -171,7 +171,7 @@ retries = 3
     10 | balance = { round_robbin = { backends = ["payg-1"] } }
        |             ^^^^^^^^^^^^
 
-    error: unknown key `retries`, expected one of `prefix`, `balance`, `exhausted`, `ignores_breakers`, `tokenizer`, `token_limit`, `prioritize`, `retry`, `forward_timeout`, `silence_timeout`, `max_replay_bytes`, `sets_x_apim_backend`, `fail_on_error_status_code`
+    error: unknown key `retries`, expected one of `prefix`, `balance`, `exhausted`, `ignores_breakers`, `tokenizer`, `limit_concurrency`, `rate_limit`, `quota`, `token_limit`, `adaptive`, `prioritize`, `retry`, `forward_timeout`, `silence_timeout`, `max_replay_bytes`, `sets_x_apim_backend`, `fail_on_error_status_code`
       --> gateway.toml:14:1
        |
     14 | retries = 3

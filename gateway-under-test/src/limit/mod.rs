@@ -11,6 +11,8 @@
 //! what a product counts is counted, even if the API then refuses. [`ORDER`] is the whole list,
 //! and what policies are built from.
 
+mod adaptive;
+mod concurrency;
 mod counter;
 mod denial;
 mod holds;
@@ -18,7 +20,11 @@ mod key;
 mod place;
 mod policies;
 mod policy;
+mod quota;
+mod rate_limit;
 mod reservation;
+#[cfg(test)]
+mod support;
 mod token_limit;
 mod whole;
 

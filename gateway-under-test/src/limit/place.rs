@@ -13,18 +13,29 @@ pub(crate) struct Place<'a> {
     pub(crate) owner: &'a str,
     /// The key of the policy.
     pub(crate) policy: &'static str,
+    /// The key within the policy of the part that is one by itself, if it is in parts.
+    pub(crate) part: Option<&'static str>,
 }
 
 impl Place<'_> {
+    /// The `part` of the policy.
+    pub(crate) fn within(self, part: &'static str) -> Self {
+        Self {
+            part: Some(part),
+            ..self
+        }
+    }
+
     /// A mistake of the policy's `key`; of the policy as a whole, if that is empty.
     pub(crate) fn error(&self, key: &str, message: impl Into<String>) -> ConfigError {
         let section = match self.scope {
             Scope::Product => "products",
             Scope::Api => "apis",
         };
-        let path = [section, self.owner, self.policy, key];
-        let depth = if key.is_empty() { 3 } else { 4 };
-        ConfigError::new(&path[..depth], message)
+        let mut path = vec![section, self.owner, self.policy];
+        path.extend(self.part);
+        path.extend(Some(key).filter(|key| !key.is_empty()));
+        ConfigError::new(&path, message)
     }
 
     /// The header that the policy's `key` names, if it does; a name that is none is an error.

@@ -3,11 +3,16 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::adaptive::Adaptive;
+use super::concurrency::LimitConcurrency;
 use super::counter::{Bucket, Window};
+use super::quota::Quota;
+use super::rate_limit::RateLimit;
 use super::token_limit::TokenLimit;
 use super::{Caller, Holds, Kind, Now, ORDER, Place, Policy, Scope, State};
 use crate::config::{
-    ApiConfig, ConfigError, PrioritizeConfig, ProductConfig, TokenLimitConfig, TokenWindow,
+    AdaptiveConfig, ApiConfig, ConcurrencyConfig, ConfigError, PrioritizeConfig, ProductConfig,
+    QuotaConfig, RateLimitConfig, TokenLimitConfig, TokenWindow,
 };
 use crate::prioritize;
 use crate::refusal::Refusal;
@@ -26,7 +31,11 @@ pub(crate) struct Limits<'a> {
     scope: Scope,
     /// The name of the product or API.
     owner: &'a str,
+    limit_concurrency: Option<&'a ConcurrencyConfig>,
+    rate_limit: Option<&'a RateLimitConfig>,
+    quota: Option<&'a QuotaConfig>,
     token_limit: Option<&'a TokenLimitConfig>,
+    adaptive: Option<&'a AdaptiveConfig>,
     prioritize: Option<&'a PrioritizeConfig>,
 }
 
@@ -36,7 +45,11 @@ impl<'a> Limits<'a> {
         Self {
             scope: Scope::Product,
             owner: name,
+            limit_concurrency: config.limit_concurrency.as_ref(),
+            rate_limit: config.rate_limit.as_ref(),
+            quota: config.quota.as_ref(),
             token_limit: config.token_limit.as_ref(),
+            adaptive: config.adaptive.as_ref(),
             prioritize: None,
         }
     }
@@ -46,7 +59,11 @@ impl<'a> Limits<'a> {
         Self {
             scope: Scope::Api,
             owner: name,
+            limit_concurrency: config.limit_concurrency.as_ref(),
+            rate_limit: config.rate_limit.as_ref(),
+            quota: config.quota.as_ref(),
             token_limit: config.token_limit.as_ref(),
+            adaptive: config.adaptive.as_ref(),
             prioritize: config.prioritize.as_ref(),
         }
     }
@@ -57,6 +74,7 @@ impl<'a> Limits<'a> {
             scope: self.scope,
             owner: self.owner,
             policy,
+            part: None,
         }
     }
 
@@ -68,6 +86,18 @@ impl<'a> Limits<'a> {
         errors: &mut Vec<ConfigError>,
     ) -> Option<Box<dyn Policy>> {
         match kind {
+            Kind::LimitConcurrency => Some(Box::new(LimitConcurrency::new(
+                self.limit_concurrency?,
+                state,
+            ))),
+            Kind::RateLimit => {
+                let (config, place) = (self.rate_limit?, self.place("rate_limit"));
+                Some(Box::new(RateLimit::new(config, &place, state, errors)))
+            }
+            Kind::Quota => {
+                let (config, place) = (self.quota?, self.place("quota"));
+                Some(Box::new(Quota::new(config, &place, state, errors)))
+            }
             Kind::TokenLimit => {
                 let (config, place) = (self.token_limit?, self.place("token_limit"));
                 Some(match config.window {
@@ -79,11 +109,14 @@ impl<'a> Limits<'a> {
                     }
                 })
             }
+            Kind::Adaptive => {
+                let (config, place) = (self.adaptive?, self.place("adaptive"));
+                Some(Box::new(Adaptive::new(config, &place, state, errors)))
+            }
             Kind::Prioritize => {
                 let place = self.place("prioritize");
                 Some(prioritize::policy(self.prioritize?, place, state, errors))
             }
-            Kind::LimitConcurrency | Kind::RateLimit | Kind::Quota | Kind::Adaptive => None,
         }
     }
 }

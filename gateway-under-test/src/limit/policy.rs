@@ -130,7 +130,6 @@ pub(crate) struct Answer<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settlement {
     /// The status that the caller was told.
-    #[expect(dead_code, reason = "for limits of calls")]
     pub(crate) status: u16,
     /// The tokens it took; `None` for errors, which take none, and where no policy counts them.
     pub(crate) usage: Option<Usage>,

@@ -30,7 +30,7 @@ pub(super) struct TokenLimit<M> {
 }
 
 /// What one configuration says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rules {
     key: KeyDimension,
     allowance: Allowance,
@@ -74,6 +74,27 @@ impl<M: Meter> TokenLimit<M> {
             rules: Arc::new(rules),
             accounts: kept(previous),
         }
+    }
+}
+
+impl<M: Meter> TokenLimit<M> {
+    /// The same accounts with so many tokens per minute.
+    pub(super) fn with_tokens_per_minute(&self, tokens: u64) -> Self {
+        let mut rules = Rules::clone(&self.rules);
+        rules.allowance.tokens_per_minute = Some(tokens);
+        Self {
+            rules: Arc::new(rules),
+            accounts: self.accounts.clone(),
+        }
+    }
+
+    /// What is left to `caller` of the tokens per minute.
+    pub(super) fn left_in_minute(&self, caller: &Caller<'_>, now: Now) -> u64 {
+        let of = &self.rules.allowance;
+        let key = self.rules.key.of(caller);
+        let left = |account: &mut Account<M>| account.left_in_minute(of, now);
+        let left = self.accounts.of(&key, left).flatten();
+        left.or(of.tokens_per_minute).unwrap_or(0)
     }
 }
 

@@ -19,6 +19,7 @@ mod limits;
 mod model;
 mod pools;
 mod priority;
+mod rates;
 mod reload;
 mod retry;
 mod server;

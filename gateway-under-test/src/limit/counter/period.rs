@@ -4,6 +4,8 @@
 //! at midnight, the month on its first day, the year on 1 January.
 // Assumed: weeks begin on Monday, as in ISO 8601; API Management does not tell.
 
+use std::time::Duration;
+
 use clock::Timestamp;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -21,6 +23,18 @@ pub(crate) struct Period {
 }
 
 impl Period {
+    /// The period that `date` lies in, of those of this `length` of which one begins at `start`.
+    pub(crate) fn aligned(start: Timestamp, length: Duration, date: Timestamp) -> Self {
+        let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX).max(1);
+        let into = (date.as_microsecond() - start.as_microsecond()).rem_euclid(length);
+        let begins = date.as_microsecond() - into;
+        Self {
+            begins: Timestamp::from_microsecond(begins).unwrap_or(Timestamp::MIN),
+            ends: Timestamp::from_microsecond(begins.saturating_add(length))
+                .unwrap_or(Timestamp::MAX),
+        }
+    }
+
     /// The period of this `kind` that `date` lies in; the last that can be written has no end.
     pub(crate) fn of(kind: QuotaPeriod, date: Timestamp) -> Self {
         let day = date.to_zoned(TimeZone::UTC).date();
