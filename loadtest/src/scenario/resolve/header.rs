@@ -11,7 +11,7 @@ use crate::scenario::sections::Header;
 use crate::scenario::source::{Key, Table, Value};
 
 /// Every top-level key of a scenario that is a section.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "simulators",
     "deployments",
     "gateway",
@@ -19,6 +19,7 @@ const SECTIONS: [&str; 11] = [
     "phases",
     "actions",
     "probers",
+    "prices",
     "books",
     "must_observe",
     "gates",
