@@ -15,6 +15,7 @@ macro_rules! texts {
 const PRESETS: &[(&str, &str)] = texts![
     "genai-gateway-apim/round-robin",
     "genai-gateway-apim/round-robin-fixed",
+    "genai-gateway-apim/token-limit",
     "labs/advanced-load-balancing",
     "labs/advanced-load-balancing-fixed",
     "labs/backend-circuit-breaking",
@@ -22,6 +23,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "labs/backend-pool-load-balancing-fixed",
     "labs/backend-pool-load-balancing-no-repick",
     "labs/backend-pool-load-balancing-seed",
+    "labs/finops",
     "labs/model-routing",
     "labs/session-awareness",
     "labs/session-awareness-without-affinity",
@@ -58,6 +60,9 @@ const PRESETS: &[(&str, &str)] = texts![
     "token-limit/lazauk",
     "token-limit/reserving",
     "toolkit",
+    "usage-tracking/customers",
+    "usage-tracking/token-metrics",
+    "usage-tracking/toolkit",
 ];
 
 /// The names of all presets.
