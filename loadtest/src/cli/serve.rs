@@ -53,7 +53,7 @@ async fn serve(input: &Input, ports: Ports) -> anyhow::Result<u8> {
         }
     };
     let mut stop = StopSignal::listen()?;
-    terminal::print(&welcome(input, &rig.endpoints()));
+    terminal::print(&welcome(&input.plan, &rig));
     stop.heard().await;
     rig.stop().await;
     terminal::tell("stopped");
@@ -61,13 +61,16 @@ async fn serve(input: &Input, ports: Ports) -> anyhow::Result<u8> {
 }
 
 /// What somebody who wants to talk to the rig needs: urls, keys, one request, the SDKs' variables.
-fn welcome(input: &Input, endpoints: &Endpoints) -> String {
-    let Plan { name, speed, .. } = &input.plan;
+fn welcome(plan: &Plan, rig: &SocketRig) -> String {
+    let Plan { name, speed, .. } = plan;
     let mut text = format!("{name} at speed {speed}\n");
     if *speed != Speed::REAL_TIME {
         text.push_str("SDKs keep their own time: for them, add --speed 1\n");
     }
-    let parts = parts(&input.plan, endpoints);
+    let endpoints = rig.endpoints();
+    let files = rig.usage_files().into_iter();
+    let files = files.map(|(name, file)| (format!("usage {name}"), file.display().to_string()));
+    let parts: Vec<_> = parts(plan, &endpoints).into_iter().chain(files).collect();
     let names = parts.iter().map(|(name, _)| name.len());
     let width = names.max().unwrap_or(0);
     text.push('\n');
@@ -75,8 +78,8 @@ fn welcome(input: &Input, endpoints: &Endpoints) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:<width$}  {value}");
     }
-    if let Some(class) = input.plan.classes.first() {
-        text.push_str(&example(class, endpoints));
+    if let Some(class) = plan.classes.first() {
+        text.push_str(&example(class, &endpoints));
     }
     text.push_str("\nCtrl-C stops it.\n");
     text

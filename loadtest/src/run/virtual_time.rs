@@ -81,5 +81,5 @@ async fn play(
         cancel: CancellationToken::new(),
     };
     let client = driver::virtual_time(run).await?;
-    Ok(evidence(plan, client, rig.records()))
+    Ok(evidence(plan, client, rig.records().await))
 }

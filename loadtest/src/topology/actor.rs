@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use gateway_under_test::{Gateway, GatewayConfig};
+use gateway_under_test::GatewayConfig;
 use simulator::Control;
 
 use super::ONE_POLICY;
+use super::ours::Ours;
 use super::remote::RemoteSimulator;
 use crate::driver::Act;
 use crate::plan::TimedAction;
@@ -28,7 +29,8 @@ pub(super) enum Handle {
 #[derive(Debug)]
 pub(super) struct Actor {
     simulators: BTreeMap<String, Handle>,
-    gateway: Option<(Gateway, Mutex<GatewayConfig>)>,
+    /// Our gateway, and what it runs now.
+    gateway: Option<(Ours, Mutex<GatewayConfig>)>,
 }
 
 impl From<Control> for Handle {
@@ -38,14 +40,12 @@ impl From<Control> for Handle {
 }
 
 impl Actor {
-    /// Acts on these; the gateway comes with the configuration that it runs.
-    pub(super) fn new(
-        simulators: BTreeMap<String, Handle>,
-        gateway: Option<(Gateway, GatewayConfig)>,
-    ) -> Self {
+    /// Acts on these.
+    pub(super) fn new(simulators: BTreeMap<String, Handle>, gateway: Option<&Ours>) -> Self {
+        let running = |ours: &Ours| (ours.clone(), Mutex::new(ours.config.clone()));
         Self {
             simulators,
-            gateway: gateway.map(|(gateway, config)| (gateway, Mutex::new(config))),
+            gateway: gateway.map(running),
         }
     }
 
@@ -63,7 +63,7 @@ impl Actor {
     }
 
     fn change_gateway(&self, patch: &serde_json::Value) -> Result<(), String> {
-        let Some((gateway, running)) = &self.gateway else {
+        let Some((ours, running)) = &self.gateway else {
             return Err(NOT_OURS.to_owned());
         };
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,10 +71,7 @@ impl Actor {
         merge(&mut document, patch);
         let config: GatewayConfig =
             serde_json::from_value(document).map_err(|error| error.to_string())?;
-        gateway
-            .reload(config.clone())
-            .map_err(|errors| sentence(&errors))?;
-        *running = config;
+        *running = ours.reload(config)?;
         Ok(())
     }
 }
@@ -91,7 +88,7 @@ impl Act for Actor {
         }
         match &self.gateway {
             // It drains from now on; when it is done can be seen in its log.
-            Some((gateway, _)) if action.drains => drop(gateway.drain()),
+            Some((ours, _)) if action.drains => drop(ours.gateway.drain()),
             None if action.drains => return Err(failed(NOT_OURS.to_owned())),
             _ => {}
         }

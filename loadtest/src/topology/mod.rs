@@ -13,8 +13,10 @@
 
 mod actor;
 mod command;
-mod foreign_log;
+mod foreign;
 mod gateway_plan;
+mod ours;
+mod page;
 mod profile;
 mod remote;
 mod serve;
@@ -59,6 +61,11 @@ pub struct Records {
     pub metrics: Source<String>,
     /// Each simulator's ledger.
     pub ledgers: BTreeMap<String, Source<Vec<LedgerEntry>>>,
+}
+
+/// What a scenario without a gateway has of one.
+fn no_gateway<T>() -> Source<T> {
+    Source::Missing("the scenario has no gateway".to_owned())
 }
 
 /// `config` with a JSON merge patch laid over it, as its runtime control would have it.

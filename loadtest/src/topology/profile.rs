@@ -40,6 +40,10 @@ pub struct Profile {
     pub backend_header: Option<String>,
     /// Its access log, if it writes one in our format (JSON lines); what was in it before a run is left out.
     pub access_log: Option<PathBuf>,
+    /// Its usage events, if it writes them in our format (JSON lines); as with the access log.
+    pub usage_events: Option<PathBuf>,
+    /// Its metrics page in the text format of Prometheus: a URL, or a path at its own; what it counted before a run is taken off.
+    pub metrics: Option<String>,
     /// "ours" if it runs on our clock, so that a speed other than 1 makes sense.
     pub clock: ClockOwner,
     /// Where its backends are, by name; simulators not named here are started on free ports.
@@ -173,6 +177,11 @@ impl Profile {
         if let Some(url) = &self.url {
             Self::at_url(url)?;
         }
+        if let Some(metrics) = &self.metrics
+            && !metrics.starts_with('/')
+        {
+            Self::at_url(metrics)?;
+        }
         for (backend, place) in &self.backends {
             if place.url.is_some() == place.listen.is_some() {
                 return Err(ProfileError::BackendNowhere {
@@ -195,6 +204,13 @@ impl Profile {
     /// Its key for `subscription`, if it has one of its own.
     pub fn key_for(&self, subscription: &str) -> Option<String> {
         self.keys.get(subscription).or(self.key.as_ref()).cloned()
+    }
+
+    /// The address of its metrics page, where it listens at `url`.
+    pub fn metrics_at(&self, url: &str) -> Option<String> {
+        let page = self.metrics.as_deref()?;
+        let base = if page.starts_with('/') { url } else { "" };
+        Some(format!("{base}{page}"))
     }
 
     /// Whether a run through it may have a speed other than 1.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,13 +14,15 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::actor::{Actor, Handle, sentence};
+use super::actor::{Actor, Handle};
 use super::command::{self, StartedGateway};
-use super::foreign_log;
+use super::foreign::Foreign;
+use super::ours::Ours;
 use super::profile::BackendProfile;
 use super::remote::RemoteSimulator;
 use super::{
-    AccessEntry, GatewayConfig, LedgerEntry, Profile, Records, ServerRuntime, SimulatorConfig,
+    AccessEntry, LedgerEntry, Profile, Records, ServerRuntime, SimulatorConfig, UsageEvent,
+    no_gateway,
 };
 use crate::driver::{Act, Endpoint, Endpoints};
 use crate::evidence::Source;
@@ -65,16 +68,13 @@ enum RunningSimulator {
 enum RunningGateway {
     Absent,
     Local {
-        gateway: Gateway,
-        config: Box<GatewayConfig>,
+        ours: Box<Ours>,
         address: SocketAddr,
     },
     Foreign {
         url: String,
-        profile: Box<Profile>,
+        written: Box<Foreign>,
         started: Option<Box<StartedGateway>>,
-        /// Lines that its access log had before the run.
-        log_before: usize,
     },
 }
 
@@ -129,9 +129,7 @@ impl SocketRig {
             .map(|(name, running)| (name.clone(), running.handle()))
             .collect();
         let actor = match &gateway {
-            RunningGateway::Local {
-                gateway, config, ..
-            } => Actor::new(handles, Some((gateway.clone(), (**config).clone()))),
+            RunningGateway::Local { ours, .. } => Actor::new(handles, Some(ours)),
             _ => Actor::new(handles, None),
         };
         Ok(Self {
@@ -168,9 +166,17 @@ impl SocketRig {
         }
         Records {
             gateway: self.gateway.log(),
-            usage_events: Source::default(),
-            metrics: Source::default(),
+            usage_events: self.gateway.usage_events().await,
+            metrics: self.gateway.metrics().await,
             ledgers,
+        }
+    }
+
+    /// The files that sinks of our gateway's usage write to, by the sink's name.
+    pub fn usage_files(&self) -> Vec<(String, PathBuf)> {
+        match &self.gateway {
+            RunningGateway::Local { ours, .. } => ours.files().collect(),
+            RunningGateway::Absent | RunningGateway::Foreign { .. } => Vec::new(),
         }
     }
 
@@ -225,13 +231,25 @@ impl RunningGateway {
 
     fn log(&self) -> Source<Vec<AccessEntry>> {
         match self {
-            Self::Absent => Source::Missing("the scenario has no gateway".to_owned()),
-            Self::Local { gateway, .. } => Source::Given(gateway.access_log().entries()),
-            Self::Foreign {
-                profile,
-                log_before,
-                ..
-            } => foreign_log::read(profile, *log_before),
+            Self::Absent => no_gateway(),
+            Self::Local { ours, .. } => ours.log(),
+            Self::Foreign { written, .. } => written.log(),
+        }
+    }
+
+    async fn usage_events(&self) -> Source<Vec<UsageEvent>> {
+        match self {
+            Self::Absent => no_gateway(),
+            Self::Local { ours, .. } => ours.usage_events().await,
+            Self::Foreign { written, .. } => written.usage_events().await,
+        }
+    }
+
+    async fn metrics(&self) -> Source<String> {
+        match self {
+            Self::Absent => no_gateway(),
+            Self::Local { ours, .. } => ours.metrics(),
+            Self::Foreign { written, .. } => written.metrics().await,
         }
     }
 }
@@ -293,21 +311,13 @@ impl SetUp<'_> {
         let config = plan.with_addresses(&self.plan.simulators, |name| {
             simulators.get(name).map(RunningSimulator::url)
         });
-        let (running, clock) = (Box::new(config.clone()), self.clock.clone());
+        let clock = self.clock.clone();
         // Built on the servers' threads: the upstream's connections live on the runtime they start on.
-        let gateway = self
-            .servers
-            .run(async move {
-                Gateway::new(config, clock, upstream::http()).map_err(|errors| sentence(&errors))
-            })
-            .await?
-            .map_err(anyhow::Error::msg)?;
-        let address = self.serve_gateway(gateway.clone(), address).await?;
-        Ok(RunningGateway::Local {
-            gateway,
-            config: running,
-            address,
-        })
+        let starting =
+            (self.servers).run(async move { Ours::new(config, clock, upstream::http()) });
+        let ours = Box::new(starting.await?.map_err(anyhow::Error::msg)?);
+        let address = self.serve_gateway(ours.gateway.clone(), address).await?;
+        Ok(RunningGateway::Local { ours, address })
     }
 
     async fn foreign_gateway(
@@ -334,9 +344,8 @@ impl SetUp<'_> {
         };
         command::ready(profile, &url, started.as_deref_mut()).await?;
         Ok(RunningGateway::Foreign {
+            written: Box::new(Foreign::before(profile, &url).await),
             url,
-            log_before: foreign_log::lines(profile).await,
-            profile: Box::new(profile.clone()),
             started,
         })
     }

@@ -9,13 +9,13 @@ use axum::Router;
 use axum::body::Body;
 use clock::Clock;
 use futures::future::BoxFuture;
-use gateway_under_test::Gateway;
 use http::{Request, Response, StatusCode};
 use simulator::{Simulator, delivered};
 use tower::{Service, ServiceExt};
 
-use super::Records;
-use super::actor::{Actor, sentence};
+use super::actor::Actor;
+use super::ours::Ours;
+use super::{Records, no_gateway};
 use crate::driver::{Act, Endpoint, Endpoints};
 use crate::evidence::Source;
 use crate::plan::Plan;
@@ -28,7 +28,7 @@ pub type Wrap = Arc<dyn Fn(&str, Router) -> Router + Send + Sync>;
 #[derive(Debug)]
 pub struct VirtualRig {
     simulators: BTreeMap<String, Simulator>,
-    gateway: Option<Gateway>,
+    gateway: Option<Ours>,
     actor: Arc<Actor>,
 }
 
@@ -60,19 +60,17 @@ impl VirtualRig {
                 let config =
                     gateway.with_addresses(&plan.simulators, |name| Some(format!("http://{name}")));
                 let upstream = ByAuthority::new(&simulators, wrap);
-                let gateway = Gateway::new(config.clone(), clock.clone(), upstream)
-                    .map_err(|errors| sentence(&errors))?;
-                Some((gateway, config))
+                Some(Ours::new(config, clock.clone(), upstream)?)
             }
         };
         let controls = simulators
             .iter()
             .map(|(name, simulator)| (name.clone(), simulator.control().into()))
             .collect();
-        let actor = Arc::new(Actor::new(controls, gateway.clone()));
+        let actor = Arc::new(Actor::new(controls, gateway.as_ref()));
         Ok(Self {
             simulators,
-            gateway: gateway.map(|(gateway, _)| gateway),
+            gateway,
             actor,
         })
     }
@@ -83,7 +81,7 @@ impl VirtualRig {
             gateway: self
                 .gateway
                 .as_ref()
-                .map(|gateway| Endpoint::Service(gateway.router())),
+                .map(|ours| Endpoint::Service(ours.gateway.router())),
             simulators: self
                 .simulators
                 .iter()
@@ -98,14 +96,15 @@ impl VirtualRig {
     }
 
     /// What gateway and simulators recorded.
-    pub fn records(&self) -> Records {
+    pub async fn records(&self) -> Records {
+        let (gateway, usage_events, metrics) = match &self.gateway {
+            Some(ours) => (ours.log(), ours.usage_events().await, ours.metrics()),
+            None => (no_gateway(), no_gateway(), no_gateway()),
+        };
         Records {
-            gateway: match &self.gateway {
-                Some(gateway) => Source::Given(gateway.access_log().entries()),
-                None => Source::Missing("the scenario has no gateway".to_owned()),
-            },
-            usage_events: Source::default(),
-            metrics: Source::default(),
+            gateway,
+            usage_events,
+            metrics,
             ledgers: self
                 .simulators
                 .iter()
