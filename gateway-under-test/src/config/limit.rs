@@ -162,3 +162,135 @@ impl fmt::Display for KeyDimension {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::beside_what_is_right;
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_as_it_is_read() {
+        for text in ["subscription", "client-ip", "everyone", "header x-user-id"] {
+            assert_eq!(text.parse::<KeyDimension>().unwrap().to_string(), text);
+        }
+        for wrong in [
+            "",
+            "user",
+            "header",
+            "header ",
+            "header x user",
+            "Subscription",
+        ] {
+            assert!(
+                wrong.parse::<KeyDimension>().is_err(),
+                "`{wrong}` was accepted"
+            );
+        }
+    }
+
+    /// A file with a product that has this token limit.
+    fn with_limit(limit: &str) -> String {
+        beside_what_is_right(&format!("products.gold.token_limit = {{ {limit} }}\n"))
+    }
+
+    #[test]
+    fn a_limit_is_a_number_of_tokens_above_none() {
+        let limit = |tokens| with_limit(&format!("key = \"api\", tokens_per_minute = {tokens}"));
+        insta::assert_snapshot!([limit("-5"), limit("0"), limit("10.5")].join("\n"), @r#"
+        error: invalid value: integer `-5`, expected a whole number above 0
+         --> gateway.toml:4:64
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = -5 }
+          |                                                                ^^
+
+        error: invalid value: integer `0`, expected a whole number above 0
+         --> gateway.toml:4:64
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 0 }
+          |                                                                ^
+
+        error: invalid type: floating point `10.5`, expected a whole number above 0
+         --> gateway.toml:4:64
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 10.5 }
+          |                                                                ^^^^
+        "#);
+        insta::assert_snapshot!(limit("5_000_000_000_000"), @r#"
+        error: expected at most `1000000000000` tokens, found `5000000000000`
+         --> gateway.toml:4:64
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 5_000_000_000_000 }
+          |                                                                ^^^^^^^^^^^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn who_shares_a_counter_is_one_of_a_few() {
+        insta::assert_snapshot!(with_limit("key = \"user\", tokens_per_minute = 10"), @r#"
+        error: expected one of `subscription`, `product`, `api`, `deployment`, `client-ip`, `everyone`, `header NAME`, found `user`
+         --> gateway.toml:4:37
+          |
+        4 | products.gold.token_limit = { key = "user", tokens_per_minute = 10 }
+          |                                     ^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn parts_of_a_limit_that_belong_together_come_together() {
+        let limits = [
+            "key = \"api\"",
+            "key = \"api\", token_quota = 10",
+            "key = \"api\", tokens_per_minute = 10, token_quota_period = \"fortnightly\"",
+            "key = \"api\", tokens_per_minute = 10, token_quota_period = \"daily\"",
+            "key = \"api\", token_quota = 10, token_quota_period = \"daily\", reserves = { default_max_tokens = 5 }",
+            "key = \"api\", tokens_per_minute = 10, reserves = { default_max_tokens = 11 }",
+            "key = \"api\", tokens_per_minute = 10, retry_after_header = \"come back\"",
+        ];
+        insta::assert_snapshot!(limits.map(with_limit).join("\n"), @r#"
+        error: expected `tokens_per_minute`, `token_quota` or both
+         --> gateway.toml:4:15
+          |
+        4 | products.gold.token_limit = { key = "api" }
+          |               ^^^^^^^^^^^
+        help: add `tokens_per_minute = 1_000`
+
+        error: expected `token_quota_period` beside it
+         --> gateway.toml:4:58
+          |
+        4 | products.gold.token_limit = { key = "api", token_quota = 10 }
+          |                                                          ^^
+        help: add `token_quota_period = "monthly"`
+
+        error: unknown choice `fortnightly`, expected one of `hourly`, `daily`, `weekly`, `monthly`, `yearly`
+         --> gateway.toml:4:89
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 10, token_quota_period = "fortnightly" }
+          |                                                                                         ^^^^^^^^^^^^^
+
+        error: expected `token_quota` beside it
+         --> gateway.toml:4:89
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 10, token_quota_period = "daily" }
+          |                                                                                         ^^^^^^^
+        help: add `token_quota = 1_000_000`
+
+        error: expected `tokens_per_minute` beside it, of which tokens are reserved
+         --> gateway.toml:4:92
+          |
+        4 | products.gold.token_limit = { key = "api", token_quota = 10, token_quota_period = "daily", reserves = { default_max_tokens = 5 } }
+          |                                                                                            ^^^^^^^^
+
+        error: expected a `default_max_tokens` of at most the limit, `10`: more never fits
+         --> gateway.toml:4:68
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 10, reserves = { default_max_tokens = 11 } }
+          |                                                                    ^^^^^^^^
+
+        error: expected the name of a header, found `come back`
+         --> gateway.toml:4:89
+          |
+        4 | products.gold.token_limit = { key = "api", tokens_per_minute = 10, retry_after_header = "come back" }
+          |                                                                                         ^^^^^^^^^^^
+        "#);
+    }
+}

@@ -101,36 +101,35 @@ impl<M: Meter> TokenLimit<M> {
 fn validate(config: &TokenLimitConfig, place: &Place<'_>, errors: &mut Vec<ConfigError>) {
     if config.tokens_per_minute.is_none() && config.token_quota.is_none() {
         let message = "expected `tokens_per_minute`, `token_quota` or both";
-        errors.push(
-            place
-                .error("", message)
-                .help("add `tokens_per_minute = 1_000`"),
-        );
+        let error = place.error("", message);
+        errors.push(error.help("add `tokens_per_minute = 1_000`"));
     }
-    if config.reserves.is_some() && config.tokens_per_minute.is_none() {
-        let message = "expected `tokens_per_minute` beside it, of which tokens are reserved";
-        errors.push(place.error("reserves", message));
-    }
-    match (config.token_quota, config.token_quota_period) {
+    let both = match (config.token_quota, config.token_quota_period) {
+        (Some(_), None) => Some(("token_quota", "token_quota_period", "\"monthly\"")),
+        (None, Some(_)) => Some(("token_quota_period", "token_quota", "1_000_000")),
+        _ => None, // Both or none.
+    };
+    errors.extend(both.map(|(key, lacking, example)| {
+        let error = place.error(key, format!("expected `{lacking}` beside it"));
+        error.help(format!("add `{lacking} = {example}`"))
+    }));
+    let reserves = config.reserves.map(|reserves| reserves.default_max_tokens);
+    let mistake = match (reserves, config.tokens_per_minute) {
         (Some(_), None) => {
-            let message = "expected `token_quota_period` beside it";
-            let error = place.error("token_quota", message);
-            errors.push(error.help("add `token_quota_period = \"monthly\"`"));
+            Some("expected `tokens_per_minute` beside it, of which tokens are reserved".to_owned())
         }
-        (None, Some(_)) => {
-            let message = "expected `token_quota` beside it";
-            let error = place.error("token_quota_period", message);
-            errors.push(error.help("add `token_quota = 1_000_000`"));
-        }
-        _ => {} // Both or none.
-    }
+        (Some(default), Some(limit)) if default > limit => Some(format!(
+            "expected a `default_max_tokens` of at most the limit, `{limit}`: more never fits"
+        )),
+        _ => None, // Nothing is reserved, or it fits.
+    };
+    errors.extend(mistake.map(|message| place.error("reserves", message)));
     for (key, tokens) in [
         ("tokens_per_minute", config.tokens_per_minute),
         ("token_quota", config.token_quota),
-        ("reserves", config.reserves.map(|r| r.default_max_tokens)),
     ] {
-        if tokens.is_some_and(|tokens| tokens.get() > MOST_TOKENS) {
-            let message = format!("expected at most {MOST_TOKENS} tokens");
+        if let Some(found) = tokens.filter(|tokens| tokens.get() > MOST_TOKENS) {
+            let message = format!("expected at most `{MOST_TOKENS}` tokens, found `{found}`");
             errors.push(place.error(key, message));
         }
     }
