@@ -47,7 +47,51 @@ pub(crate) async fn read_whole(response: Response, tap: &mut Tap) -> (Response, 
         parts.for_each(|part: &Bytes| tap.feed(part));
         tap.finish().usage
     });
-    let rest = stream::iter(read).chain(BodyStream::new(body));
-    let body = Body::new(StreamBody::new(rest));
+    // Some bodies panic when they are asked again after their end.
+    let rest = stream::iter((!is_whole).then(|| BodyStream::new(body)));
+    let body = Body::new(StreamBody::new(stream::iter(read).chain(rest.flatten())));
     (Response::from_parts(head, body), usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::usage::Prompt;
+
+    /// Reads an answer of these parts whole; returns what passes then, and the tokens it took.
+    async fn read(parts: Vec<io::Result<Bytes>>) -> (Result<Bytes, axum::Error>, Option<u64>) {
+        let mut parts = parts.into_iter();
+        // Unlike most, this stream panics when it is asked again after its end.
+        let parts = stream::unfold((), move |()| {
+            let part = parts.next();
+            async move { Some((part?, ())) }
+        });
+        let response = Response::new(Body::from_stream(parts));
+        let mut tap = Tap::new(response.headers(), Prompt::lost(None, 0));
+        let (response, usage) = read_whole(response, &mut tap).await;
+        let passed = response.into_body().collect().await;
+        (
+            passed.map(|body| body.to_bytes()),
+            usage.map(|usage| usage.total_tokens),
+        )
+    }
+
+    #[tokio::test]
+    async fn an_answer_passes_as_it_came_whether_or_not_it_could_be_read() {
+        let parts = [r#"{"usage":{"prompt_tokens":3,"#, r#""total_tokens":3}}"#];
+        let (passed, tokens) = read(parts.map(|part| Ok(Bytes::from(part))).into()).await;
+        assert_eq!((passed.unwrap(), tokens), (parts.concat().into(), Some(3)));
+
+        let long = vec![b' '; MOST_BYTES];
+        let parts = [long.clone(), long.clone(), long.clone()];
+        let (passed, tokens) = read(parts.map(|part| Ok(part.into())).into()).await;
+        assert_eq!((passed.unwrap().len(), tokens), (3 * MOST_BYTES, None));
+
+        let broken = vec![Ok("{".into()), Err(io::ErrorKind::ConnectionReset.into())];
+        let (passed, tokens) = read(broken).await;
+        assert!(passed.is_err());
+        assert_eq!(tokens, None);
+    }
 }
