@@ -51,6 +51,10 @@ simulator *flags:
 gateway *flags:
     cargo run --release --package gateway-under-test -- "$@"
 
+# Sum up who used how many tokens, and what they cost, from a file of usage events
+usage *flags:
+    cargo run --release --package gateway-under-test -- usage "$@"
+
 # Check everything as CI does, or only the named steps (--list)
 check *flags:
     .ci/run "$@"

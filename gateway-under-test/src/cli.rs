@@ -1,14 +1,15 @@
 //! Flags, and the configuration they add up to: the only reader of the command line.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clock::Speed;
+use gateway_under_test::bill::{Bill, By, Format, Per, Prices};
 use gateway_under_test::config::Diagnostic;
 use gateway_under_test::{ConfigError, GatewayConfig, preset};
 use tracing_subscriber::EnvFilter;
@@ -65,6 +66,30 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PresetCommand,
     },
+    /// Sums up who used how much, and what it cost
+    Usage(UsageArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UsageArgs {
+    /// Usage events as JSON lines, as a sink writes them; `-` reads standard input
+    file: PathBuf,
+
+    /// What rows are told apart by, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "subscription")]
+    by: Vec<By>,
+
+    /// A row for each such stretch of time, in UTC; otherwise one for all of it
+    #[arg(long)]
+    per: Option<Per>,
+
+    /// What a million tokens cost, by model (TOML)
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -158,6 +183,34 @@ impl PresetCommand {
         }
         Ok(())
     }
+}
+
+impl UsageArgs {
+    /// Prints the bill to `out`, and to stderr what should be known of it.
+    pub(crate) fn run(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let prices = self.prices.as_deref().map(prices).transpose()?;
+        let mut bill = Bill::new(&self.by, self.per, prices);
+        let name = self.file.display();
+        let read = if self.file.as_os_str() == "-" {
+            bill.read(io::stdin().lock())
+        } else {
+            let file = File::open(&self.file).with_context(|| format!("cannot read `{name}`"))?;
+            bill.read(BufReader::new(file))
+        };
+        read.with_context(|| format!("cannot read `{name}`"))?;
+        bill.print(self.format, out)?;
+        for remark in bill.remarks() {
+            // Where stderr is closed there is nobody to tell.
+            writeln!(io::stderr(), "{name}: {remark}").unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+fn prices(path: &Path) -> anyhow::Result<Prices> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{name}`"))?;
+    Ok(Prices::parse(&name, &text).map_err(InvalidConfig)?)
 }
 
 impl fmt::Display for InvalidConfig {

@@ -7,10 +7,11 @@
 //! it because a scenario tests it.
 //!
 //! The modules follow the path of a request: `routing` finds the API, `auth` the subscription,
-//! `limit` says whether there is room for it, `balance` the backend, whose `breaker` may keep it out, `retry` repeats what `forward` does
-//! once, over an [`upstream`] that may be the network or a router of simulators in the same
-//! thread. The [access log](AccessLog)
-//! books every request from its arrival to the end of its answer.
+//! `limit` says whether there is room for it, `balance` the backend, whose `breaker` may keep it
+//! out, `retry` repeats what `forward` does once, over an [`upstream`] that may be the network or
+//! a router of simulators in the same thread. [`usage`] reads what the answer came to. The
+//! [access log](AccessLog) books every request from its arrival to the end of its answer, and
+//! [`bill`] sums up who used how much.
 //!
 //! ```
 //! use axum::body::Body;
@@ -43,6 +44,7 @@ mod app;
 mod auth;
 mod backend;
 mod balance;
+pub mod bill;
 mod breaker;
 mod client_ip;
 pub mod config;

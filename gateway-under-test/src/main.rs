@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     cli::log_to_stderr();
     let done = match &cli.command {
         Some(Command::Preset { command }) => command.run(&mut io::stdout().lock()),
+        Some(Command::Usage(usage)) => usage.run(&mut io::stdout().lock()),
         None => serve(&cli),
     };
     let Err(error) = done else {

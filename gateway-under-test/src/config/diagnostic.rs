@@ -34,7 +34,7 @@ impl Diagnostic {
     /// The mistake `message` at the bytes `span` of `text`, the content of `file`.
     ///
     /// Without a span it concerns the file as a whole: something is missing from it.
-    pub(super) fn new(
+    pub(crate) fn new(
         file: &str,
         text: &str,
         span: Option<Range<usize>>,
@@ -54,7 +54,7 @@ impl Diagnostic {
     }
 
     /// Line and column, both from 1, by which diagnostics are put in order.
-    pub(super) fn position(&self) -> (usize, usize) {
+    pub(crate) fn position(&self) -> (usize, usize) {
         self.place.as_ref().map_or((0, 0), |p| (p.line, p.column))
     }
 }

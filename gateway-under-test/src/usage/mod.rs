@@ -25,6 +25,7 @@ pub(crate) use self::accounts::{Accounts, OpenAccount};
 pub(crate) use self::estimate::Prompt;
 pub use self::event::UsageEvent;
 pub(crate) use self::metrics::UsageMetrics;
+pub(crate) use self::read::MOST_TOKENS;
 pub(crate) use self::tap::Tap;
 pub use self::tokens::Encoding;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Usage;
 
 /// No answer has as many tokens: ten times the longest context there is.
-const MOST_TOKENS: u64 = 10_000_000;
+pub(crate) const MOST_TOKENS: u64 = 10_000_000;
 
 /// What is said of usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

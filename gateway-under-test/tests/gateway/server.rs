@@ -137,6 +137,63 @@ fn a_sink_that_cannot_be_written_to_is_shown_where_it_is_configured() {
 }
 
 #[test]
+fn a_bill_is_drawn_up_from_the_events_on_standard_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let prices = "currency = \"EUR\"\nmodels.m = { prompt_per_million = 0.1, completion_per_million = 0.3 }\n";
+    std::fs::write(directory.path().join("prices.toml"), prices).unwrap();
+    let mut command = gateway();
+    command.current_dir(directory.path());
+    command.args(["usage", "-", "--by", "subscription,model", "--per", "day"]);
+    command.args(["--prices", "prices.toml"]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let event = r#"{"event_id":"1","time":"2026-01-01T00:00:00Z","at":0,"subscription":"one","model":"m","prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"estimated":false,"status":200,"streamed":false,"aborted":false,"duration_ms":12,"attempts":1}"#;
+    let mut stdin = child.stdin.take().unwrap();
+    write!(stdin, "{event}\n{}", &event[..40]).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    insta::assert_snapshot!(stderr(&output), @r"
+    -: line 2: EOF while parsing a string, column 40
+    -: 1 line is no usage event and is left out
+    ");
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
+    day         subscription  model  requests  estimated  prompt tokens  completion tokens  total tokens  unpriced tokens   cost EUR
+    2026-01-01  one           m             1          0              7                  3            10                0  0.0000016
+    total                                   1          0              7                  3            10                0  0.0000016
+    ");
+}
+
+#[test]
+fn a_wrong_price_list_is_refused_where_it_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let prices = "currency = \"EUR\"\n[models]\nm = { prompt_per_million = nan }\n";
+    std::fs::write(directory.path().join("prices.toml"), prices).unwrap();
+    let output = gateway()
+        .current_dir(directory.path())
+        .args(["usage", "-", "--prices", "prices.toml"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&output), @r"
+    error: missing key `completion_per_million`
+     --> prices.toml:3:5
+      |
+    3 | m = { prompt_per_million = nan }
+      |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    error: expected a price of a million tokens below a million, with up to nine digits after the point, such as `2.5`, found `nan`
+     --> prices.toml:3:28
+      |
+    3 | m = { prompt_per_million = nan }
+      |                            ^^^
+    ");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let output = gateway()
         .args(["--config", "absent.toml"])

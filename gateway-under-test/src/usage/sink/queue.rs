@@ -104,7 +104,10 @@ impl Queue {
 
     /// Lets no line wait any longer; ends when none is left.
     pub(super) async fn emptied(&self) {
-        self.state().is_hurried = true;
+        {
+            let mut state = self.state();
+            state.is_hurried = !state.lines.is_empty();
+        }
         self.changed.notify_waiters();
         loop {
             let changed = self.changed.notified();
