@@ -73,7 +73,7 @@ mod tests {
         let (response, usage) = read_whole(response, &mut tap).await;
         let passed = response.into_body().collect().await;
         (
-            passed.map(|body| body.to_bytes()),
+            passed.map(http_body_util::Collected::to_bytes),
             usage.map(|usage| usage.total_tokens),
         )
     }
