@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use gateway_under_test::access_log::Entry;
+use gateway_under_test::usage::UsageEvent;
 
 fn gateway() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aoai-gateway"));
@@ -225,6 +226,42 @@ fn a_stopped_gateway_has_written_every_request() {
     let mut numbers: Vec<u64> = text.lines().map(read).collect();
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..20));
+}
+
+#[test]
+fn a_stopped_gateway_has_told_its_sinks() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!(
+        "usage.sinks.bills = {{ file = \"usage.jsonl\", flush = \"1h\" }}\n\
+         subscriptions.one.key = \"k\"\n\
+         backends.b.url = \"http://{}\"\n\
+         apis.a = {{ prefix = \"/\", balance = {{ single = \"b\" }} }}\n",
+        backend.local_addr().unwrap()
+    );
+    std::fs::write(directory.path().join("gateway.toml"), text).unwrap();
+    let mut command = gateway();
+    command.current_dir(directory.path());
+    command.args(["--config=gateway.toml", "--port=0"]);
+    let (mut child, _stdout, address) = start(command);
+    let mut caller = TcpStream::connect(&address).unwrap();
+    let request = "GET /openai/x HTTP/1.1\r\nhost: x\r\napi-key: k\r\n\r\n";
+    caller.write_all(request.as_bytes()).unwrap();
+    let (mut upstream, _) = backend.accept().unwrap();
+    assert!(upstream.read(&mut [0; 1024]).unwrap() > 0);
+    stop(&child);
+    let body = r#"{"usage":{"prompt_tokens":3}}"#;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    upstream
+        .write_all([&head, body].concat().as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    let told = std::fs::read_to_string(directory.path().join("usage.jsonl")).unwrap();
+    let event: UsageEvent = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (event.subscription.as_deref(), event.total_tokens),
+        (Some("one"), 3)
+    );
 }
 
 #[test]
