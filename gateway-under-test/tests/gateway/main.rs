@@ -28,4 +28,5 @@ mod sinks;
 mod sockets;
 mod support;
 mod token_books;
+mod token_ledger;
 mod usage;
