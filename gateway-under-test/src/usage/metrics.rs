@@ -13,8 +13,8 @@ use crate::access_log::Entry;
 use crate::config::Dimension;
 use crate::usage::Usage;
 
-/// So many combinations of labels are told apart. Each is four series, so a page stays within a
-/// megabyte whatever callers write into headers.
+/// So many combinations of labels are told apart. Each is four series, so a page stays within a few
+/// megabytes whatever callers and backends make up.
 const MOST_COMBINATIONS: usize = 1_000;
 
 /// A dimension of which there is none; the word of API Management.
@@ -23,7 +23,8 @@ const NONE: &str = "N/A";
 /// A value that came after too many others.
 const OTHER: &str = "other";
 
-/// Longer values of headers are cut, in characters.
+/// Longer values that no configuration has set are cut, in characters; Azure's deployments have as
+/// many.
 const LONGEST_VALUE: usize = 64;
 
 type Labels = Vec<(String, String)>;
@@ -127,8 +128,7 @@ impl Account {
             let Dimension::Header(name) = dimension else {
                 return None;
             };
-            let value = headers.get(name)?.to_str().ok()?;
-            Some(value.chars().take(LONGEST_VALUE).collect())
+            Some(headers.get(name)?.to_str().ok()?.to_owned())
         };
         let known = dimensions.iter().map(|d| (d.clone(), said(d)));
         Self(known.collect())
@@ -147,10 +147,13 @@ impl Account {
                 Dimension::ClientIp => &entry.client_ip,
                 Dimension::Header(_) => said,
             };
-            (
-                dimension.label(),
-                value.as_deref().unwrap_or(NONE).to_owned(),
-            )
+            let longest = if dimension.is_unbounded() {
+                LONGEST_VALUE
+            } else {
+                usize::MAX
+            };
+            let value = value.as_deref().unwrap_or(NONE).chars().take(longest);
+            (dimension.label(), value.collect())
         };
         self.0.iter().map(label).collect()
     }

@@ -19,9 +19,13 @@ pub(super) enum Told {
     Nonsense,
 }
 
+/// Longer texts are no names, in bytes.
+const LONGEST_NAME: usize = 256;
+
 /// The model `answer` names; Azure's first event names none by an empty text.
 pub(super) fn model(answer: &Value) -> Option<&str> {
-    answer["model"].as_str().filter(|model| !model.is_empty())
+    let is_name = |text: &&str| (1..=LONGEST_NAME).contains(&text.len());
+    answer["model"].as_str().filter(is_name)
 }
 
 /// The usage `answer` tells.

@@ -14,6 +14,10 @@ use super::tokens::by_thumb;
 use super::{Encoding, Prompt, Usage};
 use crate::peek;
 
+/// So many texts of an answer are counted apart, each with its own memory; nobody offers as many
+/// choices and tools. Further ones count as part of the first.
+const MOST_TEXTS: usize = 256;
+
 /// What an answer tells of usage, read while it passes.
 #[derive(Debug)]
 pub(crate) struct Tap {
@@ -140,6 +144,8 @@ impl Said {
         }
         let encoding = self.encoding();
         for (lane, text) in read::texts(answer) {
+            let has_room = self.texts.len() < MOST_TEXTS || self.texts.contains_key(&lane);
+            let lane = if has_room { lane } else { Lane::default() };
             self.texts.entry(lane).or_default().push(text, encoding);
         }
     }

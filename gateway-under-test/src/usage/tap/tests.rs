@@ -146,6 +146,19 @@ fn a_usage_that_contradicts_itself_is_not_believed() {
 }
 
 #[test]
+fn more_choices_than_anybody_offers_are_counted_in_bounded_memory() {
+    let mut tap = tap("text/event-stream");
+    for index in 0..1_000 {
+        let (choice, tool) = (index % 100, index / 100);
+        let call = format!(r#"{{"index":{tool},"function":{{"arguments":" one"}}}}"#);
+        let choice = format!(r#"{{"index":{choice},"delta":{{"tool_calls":[{call}]}}}}"#);
+        tap.feed(format!("data: {{\"choices\":[{choice}]}}\n\n").as_bytes());
+    }
+    assert_eq!(tap.said.texts.len(), MOST_TEXTS + 1);
+    assert_eq!(tap.finish().usage.completion_tokens, 1_000);
+}
+
+#[test]
 fn a_compressed_answer_is_weighed() {
     let mut headers = HeaderMap::new();
     headers.insert("content-encoding", "gzip".parse().unwrap());
