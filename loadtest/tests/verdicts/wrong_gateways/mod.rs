@@ -9,6 +9,7 @@ mod pools;
 mod regressions;
 mod resilience;
 mod smart_load_balancing;
+mod tenants;
 
 use gateway_under_test::config::{BalanceConfig, Condition};
 use loadtest::topology::GatewayConfig;
