@@ -303,7 +303,7 @@ mod tests {
         let message = config(&["--preset=round-robin"]).unwrap_err();
         assert!(message.starts_with("expected one of `genai-gateway-apim/round-robin`, `"));
         assert!(
-            message.ends_with("`, `toolkit`, found `round-robin`"),
+            message.ends_with("`, `usage-tracking/toolkit`, found `round-robin`"),
             "{message}"
         );
     }
