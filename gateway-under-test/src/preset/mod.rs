@@ -91,7 +91,7 @@ mod tests {
     use crate::GatewayConfig;
 
     /// The presets of one toolkit's capabilities, all of them and no variants of ours.
-    const OF_THE_TOOLKIT: [&str; 11] = [
+    const OF_THE_TOOLKIT: [&str; 12] = [
         "latency-routing/preferred",
         "load-balancing/simple",
         "load-balancing/simple-v2",
@@ -103,6 +103,7 @@ mod tests {
         "prioritization/token-calculating",
         "prioritization/token-tracking",
         "request-forwarding/transparent",
+        "usage-tracking/toolkit",
     ];
 
     fn complete(name: &str) -> GatewayConfig {
@@ -148,6 +149,7 @@ mod tests {
             }
         }
         assert_eq!(toolkit.apis.len(), apis);
+        assert_eq!(toolkit.usage, complete("usage-tracking/toolkit").usage);
     }
 
     #[test]
