@@ -8,6 +8,7 @@ use clap::Args;
 use super::terminal;
 use crate::judge;
 use crate::run::output;
+use crate::verdict::Outcome;
 
 /// Flags of `explain`.
 #[derive(Args, Debug)]
@@ -26,6 +27,10 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
     } else {
         arguments.report.parent().unwrap_or(Path::new("."))
     };
+    if let Some(why) = skipped(folder) {
+        terminal::print(&why);
+        return 0;
+    }
     let explained = output::read_evidence(folder).and_then(|(facts, context, evidence)| {
         let Some(what) = &arguments.what else {
             return Ok(judge::overview(&facts, &evidence, context));
@@ -43,4 +48,11 @@ pub(super) fn execute(arguments: &Arguments) -> u8 {
             2
         }
     }
+}
+
+/// Why the run in `folder` was not made, if it was skipped; it left a report and no evidence.
+fn skipped(folder: &Path) -> Option<String> {
+    let verdict = output::read_report(folder).ok()?.verdict;
+    let why = verdict.invalid.join("; ");
+    (verdict.outcome == Outcome::Skipped).then(|| format!("skipped: {why}\n"))
 }

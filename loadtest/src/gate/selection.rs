@@ -249,7 +249,7 @@ impl Parser<'_> {
             let known: Vec<_> = dimensions.iter().map(Label::name).collect();
             let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
             let message = format!(
-                "the gateway's metrics do not tell `{}`, only {}",
+                "the gateway's metrics do not tell `{}`, expected {}",
                 label.name(),
                 one_of(&known)
             );

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::gate::{self, Gate, Names};
 use crate::observation::Observation;
 use crate::plan::{Class, Operation, Plan, Price, Prober, Target};
+use crate::topology::GatewayPlan;
 
 /// What the judge needs to know of a plan.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -143,7 +144,7 @@ impl Facts {
             simulators: plan.simulators.keys().cloned().collect(),
             deployments: deployments(plan),
             has_gateway: plan.gateway.is_some(),
-            tracks_usage: false,
+            tracks_usage: plan.gateway.as_ref().is_some_and(GatewayPlan::tracks_usage),
             models: models(plan),
             prices: plan.prices.clone(),
             books: BooksFacts {

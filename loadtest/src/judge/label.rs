@@ -151,8 +151,15 @@ impl<'a> Case<'a> {
                 user.map_or(Found::Nothing, |user| Found::Number(user.into()))
             }
             Label::Header(_) => self.header(record, label).into(),
-            // Answered by the selection or by usage events, before other records are looked at.
-            Label::By | Label::Name | Label::Estimated => Found::Nothing,
+            Label::Estimated => match &record.place {
+                Place::Gateway(index) => {
+                    let usage = self.log()[*index].usage;
+                    usage.map_or(Found::Nothing, |usage| Found::Flag(usage.estimated))
+                }
+                _ => Found::Nothing,
+            },
+            // Answered by the selection, before records are looked at.
+            Label::By | Label::Name => Found::Nothing,
         }
     }
 

@@ -4,8 +4,9 @@
 //! ledger. A gate that needs what is not there is not judged: neither passed nor failed.
 
 use super::case::{Case, reads_ledger};
+use super::usage::UsedTokens;
 use crate::evidence::Source;
-use crate::gate::{Assertion, Clause, Kind, Label, Metric, Origin, Records, Selection, Term};
+use crate::gate::{Assertion, Clause, Kind, Label, Metric, Records, Selection, Term};
 
 impl Case<'_> {
     /// Why `clause` cannot be judged, if evidence is missing.
@@ -48,7 +49,7 @@ impl Case<'_> {
         let labels: Vec<&Label> = filters.chain(asked.iter().copied()).collect();
         let kinds = selection.records();
         let by_kind = kinds.iter().find_map(|kind| match kind {
-            Records::Gateway | Records::GatewayAttempts => self.missing_gateway(selection),
+            Records::Gateway | Records::GatewayAttempts => self.missing_gateway(selection, &labels),
             Records::Ledgers => self.missing_ledger(Some(selection)),
             Records::Requests => self.missing_for_requests(selection.metric, &labels),
             Records::Events => self.missing_events(),
@@ -94,12 +95,16 @@ impl Case<'_> {
         None
     }
 
-    fn missing_gateway(&self, selection: &Selection) -> Option<String> {
-        let is_chosen = selection.by.contains(&Origin::Gateway);
-        if is_chosen && selection.metric.row().kind == Kind::Sum {
-            return Some("the gateway keeps no count of tokens".to_owned());
+    fn missing_gateway(&self, selection: &Selection, labels: &[&Label]) -> Option<String> {
+        let is_used = UsedTokens::of(selection.metric).is_some();
+        if !is_used && selection.metric.row().kind == Kind::Sum {
+            return Some("the gateway keeps no count of such tokens".to_owned());
         }
-        self.missing_log()
+        let is_told = |label: &&Label| matches!(label, Label::Model | Label::Estimated);
+        let needs_usage = is_used || labels.iter().any(is_told);
+        let untold = needs_usage && !self.log_tells_usage();
+        let untold = untold.then(|| "the gateway's access log tells no usage".to_owned());
+        self.missing_log().or(untold)
     }
 
     /// Why there is no access log, where a gateway stands between.

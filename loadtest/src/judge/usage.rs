@@ -17,6 +17,11 @@ const TOKENS: &str = "gateway_usage_tokens_total";
 /// Counter of events that a sink did not take.
 const DROPPED: &str = "gateway_usage_events_dropped_total";
 
+/// What a dimension says where there is nothing to say.
+// Source: https://learn.microsoft.com/azure/api-management/llm-emit-token-metric-policy (read
+// 2026-08), default values of dimensions.
+const NO_VALUE: &str = "N/A";
+
 /// What of the tokens a metric adds up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum UsedTokens {
@@ -109,9 +114,27 @@ impl<'a> Case<'a> {
                     ..told
                 })
             }
+            Place::Gateway(index) => {
+                let usage = self.log()[*index].usage?;
+                let told = Used::told(Some(usage.prompt_tokens), Some(usage.completion_tokens));
+                Some(Used {
+                    total: Some(number(usage.total_tokens)),
+                    ..told
+                })
+            }
             Place::Series(index) => Used::of_series(&self.series[*index]),
-            Place::Gateway(_) | Place::ClientAttempt(_) | Place::GatewayAttempt(..) => None,
+            Place::ClientAttempt(_) | Place::GatewayAttempt(..) => None,
         }
+    }
+
+    /// Whether the gateway's log tells the usage of any answer, or has no answer at all.
+    pub(super) fn log_tells_usage(&self) -> bool {
+        let mut answers = self
+            .log()
+            .iter()
+            .filter(|entry| entry.status == 200)
+            .peekable();
+        answers.peek().is_none() || answers.any(|entry| entry.usage.is_some())
     }
 
     /// Usage events that the series of the metrics page says were dropped.
@@ -140,11 +163,12 @@ impl<'a> Case<'a> {
                 let deployment = self.ledger_entry(name, *index).deployment.as_deref()?;
                 facts.model_of(name, deployment)
             }
+            Place::Gateway(index) => Some(facts.model_named(self.log()[*index].model.as_deref()?)),
             Place::Event(index) => Some(facts.model_named(self.events()[*index].model.as_deref()?)),
             Place::Series(index) => {
-                Some(facts.model_named(self.series[*index].labels.get("model")?))
+                Some(facts.model_named(self.series[*index].dimension(&Label::Model)?))
             }
-            Place::Gateway(_) | Place::ClientAttempt(_) | Place::GatewayAttempt(..) => None,
+            Place::ClientAttempt(_) | Place::GatewayAttempt(..) => None,
         }
     }
 
@@ -167,14 +191,9 @@ impl<'a> Case<'a> {
 
     /// What a series of the metrics page says of `label`.
     pub(super) fn label_of_series(&self, index: usize, label: &Label) -> Found<'_> {
-        let series = &self.series[index];
         match label {
             Label::Model => self.model_at(&Place::Series(index)).into(),
-            _ => series
-                .labels
-                .get(&dimension(label))
-                .map(String::as_str)
-                .into(),
+            _ => self.series[index].dimension(label).into(),
         }
     }
 
@@ -202,6 +221,14 @@ impl<'a> Case<'a> {
             model.map_or_else(|| "none".to_owned(), str::to_owned)
         });
         models.find(|model| self.facts.price(model).is_none())
+    }
+}
+
+impl Series {
+    /// What it says of the dimension `label`.
+    fn dimension(&self, label: &Label) -> Option<&str> {
+        let told = self.labels.get(&dimension(label)).map(String::as_str);
+        told.filter(|value| *value != NO_VALUE)
     }
 }
 

@@ -221,6 +221,9 @@ pub struct TokenTotals {
     pub planned: Option<TokenSums>,
     /// What clients read in `usage`.
     pub client: TokenSums,
+    /// What the gateway's usage events tell of the same answers; none where there are none.
+    #[serde(default)]
+    pub usage_events: Option<TokenSums>,
     /// What the ledgers book for requests answered 2xx; none where a ledger is missing.
     pub ledgers: Option<TokenSums>,
 }

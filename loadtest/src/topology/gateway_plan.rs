@@ -40,6 +40,11 @@ impl GatewayPlan {
         }
     }
 
+    /// Whether the scenario's gateway tells who used how many tokens.
+    pub fn tracks_usage(&self) -> bool {
+        self.config.usage.is_some()
+    }
+
     /// Path prefix of the API called `api`, or of the only one; without a slash at its end.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub use self::virtual_rig::{VirtualRig, Wrap};
 pub use gateway_under_test::access_log::{
     Attempt as AccessAttempt, Decision as AccessDecision, Entry as AccessEntry,
 };
+pub use gateway_under_test::usage::Usage as AccessUsage;
 pub use gateway_under_test::{GatewayConfig, preset};
 pub use simulator::SimulatorConfig;
 pub use simulator::config::{ConfigError, DeploymentSection, Fault, Limiter, SimulatorSection};

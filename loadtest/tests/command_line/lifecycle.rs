@@ -216,6 +216,11 @@ fn what_another_gateway_cannot_play_is_skipped_and_told_everywhere() {
         "{junit}"
     );
 
+    let folder_of = out.join("some/leaving");
+    let explained = run(&["explain", folder_of.to_str().unwrap(), "T-1"]);
+    assert_eq!(code(&explained), Some(0), "{}", stderr(&explained));
+    assert_eq!(stdout(&explained), format!("skipped: {reason}\n"));
+
     // Nothing was judged.
     assert_eq!(code(&play(&folder.path().join("none"))), Some(98));
     // What is asked for by name and cannot be had is an error.

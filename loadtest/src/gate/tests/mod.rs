@@ -5,6 +5,7 @@ mod errors;
 mod grammar;
 pub(crate) mod sentences;
 mod timing;
+mod usage;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod attempts;
 mod claims;
 mod requests;
 mod tokens;
+mod usage;
 
 use super::case::Case;
 use super::gates::MOST_OFFENDERS;
@@ -18,53 +19,70 @@ use crate::verdict::{GateResult, State};
 struct Book {
     id: &'static str,
     sentence: &'static str,
-    /// Whether it is about a gateway's records; without one there is nothing to close.
-    is_of_gateway: bool,
+    /// Whose records it is about; without them there is nothing to close.
+    of: Of,
     close: fn(&Case<'_>) -> Balance,
 }
 
+/// Whose records a book is about.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// Clients' and simulators'.
+    Everyone,
+    /// A gateway's.
+    Gateway,
+    /// A gateway's that tracks usage.
+    Usage,
+}
+
 /// All of them, in the order of the path from client to simulator and back.
-const BOOKS: [Book; 7] = [
+const BOOKS: [Book; 8] = [
     Book {
         id: "books.requests",
         sentence: "every client attempt arrived exactly once",
-        is_of_gateway: false,
+        of: Of::Everyone,
         close: requests::close,
     },
     Book {
         id: "books.attempts",
         sentence: "the gateway's attempts are those in the ledgers, in order",
-        is_of_gateway: true,
+        of: Of::Gateway,
         close: attempts::close,
     },
     Book {
         id: "books.tokens",
         sentence: "clients are told the tokens that the simulators count",
-        is_of_gateway: false,
+        of: Of::Everyone,
         close: tokens::close,
+    },
+    Book {
+        id: "books.usage",
+        sentence: "one usage event of each answer, with the tokens that simulator and client count",
+        of: Of::Usage,
+        close: usage::close,
     },
     Book {
         id: "books.transport",
         sentence: "no transport error and no malformed answer",
-        is_of_gateway: false,
+        of: Of::Everyone,
         close: answers::transport,
     },
     Book {
         id: "books.server_errors",
         sentence: "no client sees a 5xx that the scenario does not allow",
-        is_of_gateway: false,
+        of: Of::Everyone,
         close: answers::server_errors,
     },
     Book {
         id: "books.statuses",
         sentence: "clients see allowed statuses only",
-        is_of_gateway: false,
+        of: Of::Everyone,
         close: answers::statuses,
     },
     Book {
         id: "books.backend_claims",
         sentence: "x-gw-backend and x-gw-attempts say what the ledgers say",
-        is_of_gateway: true,
+        of: Of::Gateway,
         close: claims::close,
     },
 ];
@@ -110,7 +128,11 @@ impl Count {
 /// Closes every book that the scenario has.
 pub(super) fn close(case: &Case<'_>) -> Vec<GateResult> {
     let books = BOOKS.iter();
-    let kept = books.filter(|book| case.facts.has_gateway || !book.is_of_gateway);
+    let kept = books.filter(|book| match book.of {
+        Of::Everyone => true,
+        Of::Gateway => case.facts.has_gateway,
+        Of::Usage => case.facts.tracks_usage,
+    });
     kept.map(|book| book.result(case)).collect()
 }
 

@@ -381,7 +381,7 @@ fn tokens_are_summed_by_whose_books_count() {
     let result = run.judge("tokens_charged{by=gateway, status=200} == tokens_charged{by=ptu-1}");
     assert_eq!(
         result.state,
-        State::NotJudged("the gateway keeps no count of tokens".to_owned())
+        State::NotJudged("the gateway keeps no count of such tokens".to_owned())
     );
 }
 

@@ -4,6 +4,8 @@ mod books;
 mod gates;
 mod join;
 mod pattern;
+mod relations;
 mod rig;
 mod routing;
 mod statistics;
+mod usage;

@@ -1,11 +1,13 @@
 //! [`Run`]: plan, evidence and join side by side, and what can be asked of the three.
 
+use std::collections::BTreeSet;
+
 use super::super::document::{Counts, TokenSums, TokenTotals, is_success};
 use super::super::histogram::Cell;
 use super::super::series::Answer;
 use super::{GATEWAY, NOBODY, UNKNOWN};
 use crate::evidence::Evidence;
-use crate::judge::join::{Joined, JoinedRequest};
+use crate::judge::join::{Joined, JoinedRequest, Owner};
 use crate::observation::{Observation, Outcome};
 use crate::plan::{Load, Plan, Target};
 use crate::topology::{AccessEntry, LedgerEntry};
@@ -142,11 +144,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn tokens(self) -> TokenTotals {
-        // Who hangs up, or is cut off, is never told the usage.
-        let has_ended = |answer: &Answered<'_>| {
-            matches!(answer.last.outcome, Outcome::Status(_)) && !answer.last.aborted
-        };
-        let answers = self.answers().filter(has_ended);
+        let answers = self.answers().filter(Answered::has_ended);
         let served = answers
             .clone()
             .filter_map(|answer| self.serving(answer.request));
@@ -162,8 +160,39 @@ impl<'a> Run<'a> {
         TokenTotals {
             planned: planned_tokens(self.plan),
             client: observed.sum(),
+            usage_events: self.usage_told(),
             ledgers: self.has_every_ledger().then(|| booked.sum()),
         }
+    }
+}
+
+impl Run<'_> {
+    /// What the usage events tell of requests whose last answer ended, where usage is tracked.
+    fn usage_told(self) -> Option<TokenSums> {
+        let gateway = self.plan.gateway.as_ref();
+        gateway.filter(|gateway| gateway.tracks_usage())?;
+        let ended: BTreeSet<usize> = self
+            .answers()
+            .filter(Answered::has_ended)
+            .map(|answer| answer.request.observations.end - 1)
+            .collect();
+        let events = self.evidence.usage_events.given()?;
+        let told = self.joined.events.iter().zip(events);
+        let told = told.filter(|(owner, _)| {
+            matches!(owner, Owner::Request { observation, .. } if ended.contains(observation))
+        });
+        let sums = told.map(|(_, event)| TokenSums {
+            prompt: event.prompt_tokens,
+            completion: event.completion_tokens,
+        });
+        Some(sums.sum())
+    }
+}
+
+impl Answered<'_> {
+    /// Whether it came to its end; who hangs up, or is cut off, is never told the usage.
+    fn has_ended(&self) -> bool {
+        matches!(self.last.outcome, Outcome::Status(_)) && !self.last.aborted
     }
 }
 

@@ -178,6 +178,7 @@ fn tokens(report: &Report) -> String {
     let sources = [
         ("trace", totals.planned),
         ("clients", Some(totals.client)),
+        ("usage events", totals.usage_events),
         ("ledgers", totals.ledgers),
     ];
     let given = sources

@@ -11,7 +11,7 @@ use super::clients::Clients;
 use super::phases::Phases;
 use super::prices;
 use super::rig::Rig;
-use crate::gate::{self, Gate, Metric, Names, SentenceError, Tracking};
+use crate::gate::{self, Gate, Label, Metric, Names, SentenceError, Tracking};
 use crate::plan::Price;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::hints;
@@ -39,7 +39,7 @@ impl Resolver<'_, '_> {
             has_gateway: rig.has_gateway,
             subscriptions: subscriptions(clients),
             unpriced: unpriced(rig, prices),
-            tracking: Tracking::Unknown,
+            tracking: self.tracking(rig),
             headers: Some(watched(clients)),
             impossible: self.impossible(clients, rig),
         };
@@ -63,11 +63,7 @@ impl Resolver<'_, '_> {
             let mut backends = gateway.config.backends.values();
             backends.any(|backend| backend.breaker.is_some())
         });
-        let actions = self.section("actions");
-        let is_reloaded = actions.values().any(|action| {
-            let keys = action.get_ref().as_table();
-            keys.is_some_and(|keys| keys.contains_key("gateway"))
-        });
+        let is_reloaded = self.is_reloaded();
         let retries = clients.classes.iter().any(|class| class.retries.is_some());
         let is_whole = clients.classes.len() == clients.written.len();
         let trips = (!has_breaker && !is_reloaded)
@@ -80,8 +76,42 @@ impl Resolver<'_, '_> {
         let has_prober = gateway.is_none_or(|gateway| !gateway.config.probers.is_empty());
         let probes =
             (!has_prober && !is_reloaded).then_some((Metric::Probes, "the gateway has no prober"));
+        let untracked = self.tracking(rig) == Tracking::Off;
+        let usage = [Metric::Events, Metric::DroppedEvents];
+        let usage = usage.map(|metric| (metric, "the gateway tracks no usage: it has no [usage]"));
+        let usage = usage.into_iter().filter(|_| untracked);
         let found = trips.into_iter().chain(early).chain(moved);
-        found.chain(probes).collect()
+        found.chain(probes).chain(usage).collect()
+    }
+
+    /// Whether some action changes the gateway's configuration.
+    fn is_reloaded(&self) -> bool {
+        let actions = self.section("actions");
+        actions.values().any(|action| {
+            let keys = action.get_ref().as_table();
+            keys.is_some_and(|keys| keys.contains_key("gateway"))
+        })
+    }
+
+    /// What the gateway's usage tracking tells, as its configuration says.
+    fn tracking(&self, rig: &Rig<'_>) -> Tracking {
+        let Some(gateway) = &rig.gateway else {
+            return if rig.has_gateway {
+                Tracking::Unknown
+            } else {
+                Tracking::Off
+            };
+        };
+        if self.is_reloaded() {
+            return Tracking::Unknown;
+        }
+        match &gateway.config.usage {
+            None => Tracking::Off,
+            Some(usage) => {
+                let dimensions = usage.dimensions.iter();
+                Tracking::By(dimensions.filter_map(|d| label(&d.to_string())).collect())
+            }
+        }
     }
 
     fn sentences(&mut self, section: &str, names: &Names) -> Vec<Gate> {
@@ -124,6 +154,14 @@ fn watched(clients: &Clients) -> Vec<String> {
     classes
         .flat_map(|class| class.watched_headers.iter().cloned())
         .collect()
+}
+
+/// The label of a dimension of usage; none of one that sentences do not know.
+fn label(dimension: &str) -> Option<Label> {
+    match dimension.strip_prefix("header ") {
+        Some(name) => Label::named(&format!("header.{name}")),
+        None => Label::named(dimension),
+    }
 }
 
 /// The subscriptions whose keys classes present; none where a class was not understood.

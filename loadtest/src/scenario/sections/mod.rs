@@ -23,10 +23,11 @@ use crate::plan::Price;
 use crate::topology::{DeploymentSection, SimulatorSection};
 
 /// Checks of the books that a scenario may leave out, as their ids without `books.`.
-pub(super) const BOOKS: [&str; 7] = [
+pub(super) const BOOKS: [&str; 8] = [
     "requests",
     "attempts",
     "tokens",
+    "usage",
     "transport",
     "server_errors",
     "statuses",
