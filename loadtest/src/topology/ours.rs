@@ -21,8 +21,9 @@ use super::actor::sentence;
 use super::{AccessEntry, UsageEvent, foreign};
 use crate::evidence::Source;
 
-/// As long as a gateway that stops waits for its sinks; one that takes nothing keeps it waiting.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+/// Longer than a gateway that stops waits for its sinks, which is ten seconds, before it counts
+/// what is left as dropped.
+const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
 /// A gateway that runs in this process.
 #[derive(Clone, Debug)]
@@ -72,16 +73,16 @@ impl Ours {
         Source::Given(self.gateway.access_log().entries())
     }
 
-    /// What it told of usage: what its first file says, which is what somebody would bill, or else
-    /// what it knows itself.
+    /// What it told of usage when it has stopped: what its first file says, which is what somebody
+    /// would bill, or else what it knows itself. Its metrics page is whole only after this.
     pub(super) async fn usage_events(&self) -> Source<Vec<UsageEvent>> {
         if self.config.usage.is_none() {
             return Source::Missing("the gateway has no [usage]".to_owned());
         }
-        let deadline = self.clock.now() + WRITTEN_WITHIN;
+        let deadline = self.clock.now() + STOPS_WITHIN;
         // What is not written by then is not there: that is for the judge to find.
         let _ = (self.clock)
-            .timeout_at(deadline, self.gateway.usage_written())
+            .timeout_at(deadline, self.gateway.drain())
             .await;
         let told = match self.files().next() {
             Some((_, file)) => foreign::read(&file, 0),
@@ -136,8 +137,8 @@ mod tests {
 
     const ANSWER: &str = r#"{"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}"#;
 
-    /// What is told of one chat by a gateway with these sinks, and how many files it has.
-    async fn told(sinks: &str) -> (Source<Vec<UsageEvent>>, usize) {
+    /// What is told of one chat by a gateway with these sinks, how many files it has, and its page.
+    async fn told(sinks: &str) -> (Source<Vec<UsageEvent>>, usize, String) {
         let text = format!(
             "subscriptions.one.key = \"k\"\nbackends.b.url = \"http://b\"\n\
              apis.x = {{ prefix = \"/\", balance = {{ single = \"b\" }} }}\n{sinks}"
@@ -165,15 +166,16 @@ mod tests {
                 .iter()
                 .all(|(_, file)| file.starts_with(ours.folder.path()))
         );
-        (ours.usage_events().await, files.len())
+        let events = ours.usage_events().await;
+        (events, files.len(), ours.gateway.metrics_text())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_file_says_what_the_gateway_knows_and_is_not_where_it_says() {
         let file = "[usage.sinks]\n\"the/bills\".file = \"/nowhere/usage.jsonl\"\n";
-        let (written, files) = told(file).await;
+        let (written, files, _) = told(file).await;
         assert_eq!(files, 1);
-        let (known, files) = told("[usage]\n").await;
+        let (known, files, _) = told("[usage]\n").await;
         assert_eq!((&written, files), (&known, 0));
         let tokens: Vec<_> = known
             .given()
@@ -185,10 +187,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sink_that_takes_nothing_does_not_keep_the_others_evidence() {
+    async fn what_a_sink_does_not_take_is_known_all_the_same_and_counted() {
         let url = "[usage.sinks.nobody]\nurl = \"http://b/usage\"\n";
-        let (known, _) = told(url).await;
+        let (known, _, page) = told(url).await;
         assert_eq!(known.given().unwrap().len(), 1);
+        let dropped = "gateway_usage_events_dropped_total{sink=\"nobody\"} 1";
+        assert!(page.contains(dropped), "{page}");
     }
 
     #[tokio::test(start_paused = true)]
