@@ -114,6 +114,20 @@ fn an_api_that_is_asked_before_the_product_is_noticed() {
 }
 
 #[test]
+fn an_address_that_is_not_believed_and_a_window_of_other_size_are_noticed() {
+    let name = "multi-tenancy/addresses";
+    let limit = format!("{TENANTS}.rate_limit");
+    let mixed_up = ["IP-1", "IP-2", "IP-3", "IP-4"];
+    noticed(name, &limit, "key", "\"subscription\"", mixed_up);
+    noticed(name, "gateway", "client_ip_header", "\"x-other\"", mixed_up);
+    noticed(name, &limit, "renewal_period", "\"40s\"", ["IP-1", "IP-4"]);
+    noticed(name, &limit, "calls", "6", ["IP-1", "IP-3"]);
+    let header = "remaining_calls_header";
+    noticed(name, &limit, header, "\"x-other\"", ["IP-3"]);
+    noticed(name, &limit, "retry_after_header", "\"x-other\"", ["IP-4"]);
+}
+
+#[test]
 fn places_of_streams_that_are_too_many_shared_or_lost_are_noticed() {
     let name = "multi-tenancy/concurrency";
     let limit = format!("{TENANTS}.limit_concurrency");
