@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, map_request, map_response};
 use axum::response::Response;
 use futures::{Stream, StreamExt, stream};
 use http::HeaderValue;
-use http::header::RETRY_AFTER;
+use http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use serde_json::{Value, json};
 
 /// The wait that a backend asks for is lost.
 pub(crate) fn losing_retry_after(backend: Router) -> Router {
@@ -57,7 +58,7 @@ pub(crate) fn rewording_errors(backend: Router) -> Router {
             return response;
         }
         let (mut parts, _) = response.into_parts();
-        parts.headers.remove(http::header::CONTENT_LENGTH);
+        parts.headers.remove(CONTENT_LENGTH);
         Response::from_parts(
             parts,
             Body::from(r#"{"error":{"message":"upstream error"}}"#),
@@ -167,7 +168,7 @@ pub(crate) fn dropping_what_is_in_flight() -> (impl Fn(Router) -> Router, impl F
     };
     let new = move |backend: Router| {
         let left = Arc::clone(&left);
-        backend.layer(axum::middleware::map_request(move |request: Request| {
+        backend.layer(map_request(move |request: Request| {
             left.store(true, Ordering::Relaxed);
             std::future::ready(request)
         }))
@@ -188,4 +189,60 @@ pub(crate) fn cutting_long_answers(backend: Router) -> Router {
 
 fn dropped() -> axum::Error {
     axum::Error::new("dropped on the way")
+}
+
+/// Answers tell ten tokens more than were made.
+pub(crate) fn telling_ten_tokens_more(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        changing_json(response, |answer| {
+            for count in ["completion_tokens", "total_tokens"] {
+                if let Some(told) = answer["usage"][count].as_u64() {
+                    answer["usage"][count] = (told + 10).into();
+                }
+            }
+        })
+        .await
+    }))
+}
+
+/// The same answer with its JSON changed; what is none stays as it is.
+async fn changing_json(response: Response, change: fn(&mut Value)) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = whole(body).await;
+    let Ok(mut answer) = serde_json::from_slice(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    change(&mut answer);
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(answer.to_string()))
+}
+
+/// Streams are asked for their usage, whether or not the client wants to know.
+pub(crate) fn ordering_usage(backend: Router) -> Router {
+    backend.layer(map_request(|request: Request| async {
+        let (mut parts, body) = request.into_parts();
+        let bytes = whole(body).await;
+        let Ok(mut asked) = serde_json::from_slice::<Value>(&bytes) else {
+            return Request::from_parts(parts, Body::from(bytes));
+        };
+        if asked["stream"] == true {
+            asked["stream_options"] = json!({ "include_usage": true });
+        }
+        parts.headers.remove(CONTENT_LENGTH);
+        Request::from_parts(parts, Body::from(asked.to_string()))
+    }))
+}
+
+/// An answer is read to its end before any of it is passed on.
+pub(crate) fn holding_streams_back(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        let (parts, body) = response.into_parts();
+        Response::from_parts(parts, Body::from(whole(body).await))
+    }))
+}
+
+async fn whole(body: Body) -> Bytes {
+    axum::body::to_bytes(body, usize::MAX)
+        .await
+        .expect("it is there to its end")
 }

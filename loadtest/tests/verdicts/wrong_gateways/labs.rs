@@ -1,6 +1,9 @@
 //! The AI-Gateway labs before wrong gateways.
 
+use loadtest::evidence::Source;
+
 use super::assert_fails;
+use crate::support::{Experiment, ids};
 
 #[test]
 fn a_breaker_that_never_trips_lets_the_refusals_through() {
@@ -235,4 +238,61 @@ fn conversations_with_and_without_their_cookie_are_told_apart() {
         &[("gateway.preset", "labs/session-awareness")],
         ["SA-1", "SA-4"],
     );
+}
+
+#[test]
+fn tiers_that_share_or_exchange_their_limits_are_noticed() {
+    let shared = ("gateway.products.silver.token_limit.key", "\"product\"");
+    assert_fails("labs/finops", &[shared], ["FO-2"]);
+    let gold = (
+        "gateway.products.gold.token_limit.tokens_per_minute",
+        "2000",
+    );
+    assert_fails("labs/finops", &[gold], ["FO-1"]);
+    let untold = ["platinum", "gold", "silver"]
+        .map(|name| format!("gateway.products.{name}.token_limit.retry_after_header"));
+    let untold = untold.each_ref().map(|path| (path.as_str(), "\"x-wait\""));
+    assert_fails("labs/finops", &untold, ["FO-3"]);
+}
+
+#[test]
+fn a_month_that_is_never_over_or_never_full_is_noticed() {
+    let quota = "gateway.products.silver.token_limit.token_quota";
+    assert_fails(
+        "labs/finops#quota",
+        &[(quota, "1_000_000")],
+        ["FO-2", "FO-4", "quota_was_reached"],
+    );
+    let yearly = (
+        "gateway.products.silver.token_limit.token_quota_period",
+        "\"yearly\"",
+    );
+    assert_fails("labs/finops#quota", &[yearly], ["FO-4", "FO-5"]);
+}
+
+#[test]
+fn a_key_that_is_not_switched_off_or_not_on_again_is_noticed() {
+    let never_off = [(
+        "actions.disable.gateway.subscriptions.silver-1.enabled",
+        "true",
+    )];
+    assert_fails("labs/finops", &never_off, ["FO-5", "key_was_disabled"]);
+    let never_on = [(
+        "actions.enable.gateway.subscriptions.silver-1.enabled",
+        "false",
+    )];
+    assert_fails("labs/finops", &never_on, ["FO-4"]);
+}
+
+#[test]
+fn a_bill_that_knows_no_products_is_noticed() {
+    let failures = Experiment::of("labs/finops").with_evidence(|evidence| {
+        let Source::Given(events) = &mut evidence.usage_events else {
+            panic!("the gateway is ours and keeps its events");
+        };
+        for event in events {
+            event.product = Some("silver".to_owned());
+        }
+    });
+    assert_eq!(failures.failures(), ids(["FO-7"]));
 }

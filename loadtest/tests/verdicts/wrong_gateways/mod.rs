@@ -10,6 +10,7 @@ mod regressions;
 mod resilience;
 mod smart_load_balancing;
 mod tenants;
+mod usage;
 
 use gateway_under_test::config::{BalanceConfig, Condition};
 use loadtest::topology::GatewayConfig;

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
 
+use super::assert_fails;
 use crate::support::{Experiment, with_clients_key, without_body};
 
 /// A scenario, a key of its gateway's configuration with a wrong value, and all that fails.
@@ -268,4 +269,29 @@ fn bodies_keys_and_regions_that_do_not_pass_are_noticed() {
         let unnamed = Experiment::of(name).with_backend("*", nowhere).failures();
         assert!(unnamed.iter().eq([gate]), "{name}: {unnamed:?}");
     }
+}
+
+#[test]
+fn a_limit_that_is_shared_or_higher_is_noticed() {
+    let limit = "gateway.apis.load-balancer.token_limit";
+    assert_fails(
+        "genai-gateway-apim/token-limit",
+        &[(&format!("{limit}.key"), "\"everyone\"")],
+        ["GG-3", "GG-3-isolated", "GG-3-used"],
+    );
+    assert_fails(
+        "genai-gateway-apim/token-limit",
+        &[(&format!("{limit}.tokens_per_minute"), "6000")],
+        ["GG-3", "GG-3-used"],
+    );
+    assert_fails(
+        "genai-gateway-apim/token-limit",
+        &[(&format!("{limit}.retry_after_header"), "\"x-wait\"")],
+        ["GG-3-wait"],
+    );
+    assert_fails(
+        "genai-gateway-apim/token-limit",
+        &[("gateway.apis.load-balancer.balance.single", "\"backend1\"")],
+        ["GG-3-backends"],
+    );
 }
