@@ -138,18 +138,20 @@ impl Count {
         if left >= needed {
             return Ok(());
         }
-        // What is held counts as if it were counted now: nobody is told to come too early.
         let most = limit.checked_sub(needed);
-        let wait = most.map(|most| {
-            let free = self
-                .window
-                .free_at(most.saturating_sub(self.held), self.length);
-            free.since(now)
-        });
         Err(Refused {
             because,
             left: Some(left),
-            wait,
+            wait: most.map(|most| self.wait(most, now)),
         })
+    }
+
+    /// How long until at most `most` is used, if nothing is added.
+    fn wait(&self, most: u64, now: Moment) -> Duration {
+        match most.checked_sub(self.held) {
+            Some(most) => self.window.free_at(most, self.length).since(now),
+            // What is held counts as if it were counted now: nobody is told to come too early.
+            None => self.length,
+        }
     }
 }

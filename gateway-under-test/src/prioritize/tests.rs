@@ -109,7 +109,8 @@ mod counting {
         let admit =
             |counts: &mut Counts| counts.admit(&embedding(), WhenAdmitted, High, 9_000, at(0));
         admit(&mut counts).unwrap();
-        assert!(admit(&mut counts).is_err());
+        let no = refused(Because::NoTokens, 1_000, seconds(60));
+        assert_eq!(admit(&mut counts), Err(no));
         counts.release(9_000);
         admit(&mut counts).unwrap();
     }
