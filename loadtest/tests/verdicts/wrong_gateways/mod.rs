@@ -6,6 +6,7 @@
 mod labs;
 mod latency_routing;
 mod pools;
+mod priority;
 mod regressions;
 mod resilience;
 mod smart_load_balancing;
