@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::middleware::{from_fn, map_request, map_response};
+use axum::middleware::{Next, from_fn, map_request, map_response};
 use axum::response::Response;
 use futures::{Stream, StreamExt, stream};
 use http::HeaderValue;
-use http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
 
 /// The wait that a backend asks for is lost.
@@ -101,21 +101,19 @@ fn pumped(body: Body) -> impl Stream<Item = Result<Bytes, axum::Error>> {
 /// A stream that breaks off is asked for once more, behind the client's back.
 pub(crate) fn repeating_cut_streams(backend: Router) -> Router {
     let again = backend.clone();
-    backend.layer(from_fn(
-        move |request: Request, next: axum::middleware::Next| {
-            let again = again.clone();
-            async move {
-                let (parts, body) = request.into_parts();
-                let bytes = axum::body::to_bytes(body, usize::MAX)
-                    .await
-                    .expect("the gateway has the whole body");
-                let second = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
-                let first = Request::from_parts(parts, Body::from(bytes));
-                let response = next.run(first).await;
-                response.map(|body| Body::from_stream(with_second_try(body, again, second)))
-            }
-        },
-    ))
+    backend.layer(from_fn(move |request: Request, next: Next| {
+        let again = again.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let bytes = axum::body::to_bytes(body, usize::MAX)
+                .await
+                .expect("the gateway has the whole body");
+            let second = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+            let first = Request::from_parts(parts, Body::from(bytes));
+            let response = next.run(first).await;
+            response.map(|body| Body::from_stream(with_second_try(body, again, second)))
+        }
+    }))
 }
 
 /// The frames of `body`; where it breaks off, those of another try follow.
@@ -184,6 +182,54 @@ pub(crate) fn cutting_long_answers(backend: Router) -> Router {
             let passes = |(at, frame)| if at < 20 { frame } else { Err(dropped()) };
             Body::from_stream(frames.map(passes))
         })
+    }))
+}
+
+/// The backend is asked twice at once for each answer.
+pub(crate) fn asking_twice(backend: Router) -> Router {
+    let again = backend.clone();
+    backend.layer(from_fn(move |request: Request, next: Next| {
+        let again = again.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let bytes = axum::body::to_bytes(body, usize::MAX).await;
+            let body = bytes.expect("the gateway has the whole body");
+            let first = Request::from_parts(parts.clone(), Body::from(body.clone()));
+            let first = tower::ServiceExt::oneshot(again, first);
+            let second = next.run(Request::from_parts(parts, Body::from(body)));
+            futures::future::join(first, second).await.1
+        }
+    }))
+}
+
+/// A comment is added to the end of each stream.
+pub(crate) fn adding_a_comment(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        let is_stream = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
+        if !response.headers().get(CONTENT_TYPE).is_some_and(is_stream) {
+            return response;
+        }
+        let comment = stream::once(async { Ok(Bytes::from_static(b": bye\n\n")) });
+        response.map(|body| Body::from_stream(body.into_data_stream().chain(comment)))
+    }))
+}
+
+/// Answers without usage, or with one that cannot be, say that they took nothing.
+pub(crate) fn telling_no_tokens(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        let (mut parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await;
+        let bytes = bytes.expect("the backend answers in full");
+        let mut answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let total = |usage: &Value| Some(usage["total_tokens"].as_u64()? == 33);
+        if answer.is_object() && !answer.get("usage").and_then(total).unwrap_or(false) {
+            answer["usage"] = json!(
+                { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 }
+            );
+            parts.headers.remove(CONTENT_LENGTH);
+            return Response::from_parts(parts, Body::from(answer.to_string()));
+        }
+        Response::from_parts(parts, Body::from(bytes))
     }))
 }
 

@@ -11,6 +11,8 @@ mod regressions;
 mod resilience;
 mod smart_load_balancing;
 mod tenants;
+mod throttling;
+mod token_limit;
 mod usage;
 
 use gateway_under_test::config::{BalanceConfig, Condition};
