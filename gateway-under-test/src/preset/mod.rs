@@ -28,6 +28,7 @@ const PRESETS: &[(&str, &str)] = texts![
     "labs/session-awareness",
     "labs/session-awareness-without-affinity",
     "labs/token-rate-limiting",
+    "labs/zero-to-production",
     "landing-zone/adaptive-rate-limiting",
     "landing-zone/adaptive-rate-limiting-fixed",
     "landing-zone/multi-tenancy",

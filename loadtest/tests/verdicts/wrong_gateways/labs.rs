@@ -3,6 +3,7 @@
 use loadtest::evidence::Source;
 
 use super::assert_fails;
+use crate::bugs;
 use crate::support::{Experiment, ids};
 
 #[test]
@@ -295,4 +296,72 @@ fn a_bill_that_knows_no_products_is_noticed() {
         }
     });
     assert_eq!(failures.failures(), ids(["FO-7"]));
+}
+
+#[test]
+fn a_token_limit_of_another_kind_is_noticed() {
+    let lab = "labs/token-rate-limiting";
+    let limit = |key: &str| format!("gateway.apis.token-rate-limiting.token_limit.{key}");
+    let window = limit("window");
+    let slides = ["TR-1", "TR-2", "TR-3", "TR-6", "TR-7"];
+    assert_fails(lab, &[(&window, "bucket")], slides);
+    let shared = ["TR-1", "TR-2", "TR-3", "TR-5"];
+    assert_fails(lab, &[(&limit("key"), "everyone")], shared);
+    let untold = ["TR-3", "TR-6"];
+    assert_fails(lab, &[(&limit("retry_after_header"), "x-wait")], untold);
+    let shared = ["TR-1", "TR-2", "TR-5"];
+    let today = "labs/token-rate-limiting#per-subscription";
+    assert_fails(today, &[(&limit("key"), "everyone")], shared);
+    let bucket = ["TB-1", "TB-2", "TB-3"];
+    assert_fails("labs/token-bucket", &[(&window, "bucket")], bucket);
+    assert_fails("labs/token-bucket#bucket", &[(&window, "sliding")], bucket);
+}
+
+#[test]
+fn a_limited_backend_that_is_asked_more_often_than_answers_need_is_noticed() {
+    let twice = Experiment::of("labs/token-rate-limiting");
+    let twice = twice.with_backend("openai1", bugs::asking_twice);
+    assert_eq!(
+        twice.failures(),
+        ids(["TR-4", "TR-8", "books.attempts", "books.backend_claims"])
+    );
+}
+
+#[test]
+fn the_parts_of_a_gateway_that_do_not_fit_together_are_noticed() {
+    let lab = "labs/zero-to-production";
+    let api = |key: &str| format!("gateway.apis.zero-to-production.{key}");
+    let starved = ["ZP-4", "failed_over", "pool_was_out"];
+    assert_fails(lab, &[(&api("token_limit.key"), "everyone")], starved);
+    let alone = ["ZP-1", "ZP-2", "ZP-3", "ZP-4", "failed_over"];
+    assert_fails(lab, &[(&api("retry.on"), "[418]")], alone);
+    let more = ["ZP-1", "ZP-5"];
+    let limit = api("token_limit.tokens_per_minute");
+    assert_fails(lab, &[(&limit, "1_000")], more);
+}
+
+#[test]
+fn what_costs_more_than_it_should_is_noticed() {
+    let lab = || Experiment::of("labs/zero-to-production");
+    let twice = lab().with_backend("*", bugs::asking_twice);
+    assert_eq!(
+        twice.failures(),
+        ids(["ZP-2", "ZP-6", "books.attempts", "books.backend_claims"])
+    );
+    let charged = lab().with_evidence(|evidence| {
+        let Source::Given(log) = &mut evidence.gateway else {
+            panic!("the gateway is ours and writes a log");
+        };
+        let answer = log.iter().find_map(|entry| entry.usage);
+        let refused = log.iter_mut().filter(|entry| entry.status == 503);
+        refused.for_each(|entry| entry.usage = answer);
+    });
+    assert_eq!(charged.failures(), ids(["ZP-2", "ZP-7", "ZP-8"]));
+    let untold = lab().with_evidence(|evidence| {
+        let Source::Given(events) = &mut evidence.usage_events else {
+            panic!("the gateway is ours and tells its usage");
+        };
+        events.pop();
+    });
+    assert_eq!(untold.failures(), ids(["ZP-8", "books.usage"]));
 }
