@@ -53,6 +53,8 @@ fn headers_of_another_name_are_missed() {
 fn tokens_held_in_advance_are_told_from_those_counted_afterwards() {
     let held = ["TL-1", "TL-2", "TL-3", "TL-4", "TL-7"];
     fails_with("golden", "reserves.default_max_tokens", "50", held);
+    let estimate = "estimate_prompt_tokens";
+    fails_with("golden#estimate", estimate, "false", ["TL-5"]);
 }
 
 #[test]
