@@ -90,3 +90,19 @@ fn a_backend_that_is_asked_more_often_than_answers_need_is_noticed() {
         assert_eq!(twice.failures(), more, "{name}");
     }
 }
+
+#[test]
+fn a_limit_that_reads_no_prompts_or_counts_everybody_together_is_noticed() {
+    fn fails_with<const N: usize>(key: &str, value: &str, gates: [&str; N]) {
+        let path = format!("gateway.apis.rate-limiting-by-tokens.token_limit.{key}");
+        assert_fails(
+            "landing-zone/rate-limiting-by-tokens",
+            &[(&path, value)],
+            gates,
+        );
+    }
+    fails_with("estimate_prompt_tokens", "false", ["RT-3"]);
+    fails_with("tokens_per_minute", "400", ["RT-1", "RT-2"]);
+    fails_with("key", "everyone", ["RT-4"]);
+    fails_with("tokens_consumed_header", "x-consumed", ["RT-2"]);
+}
