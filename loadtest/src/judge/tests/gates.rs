@@ -1,9 +1,10 @@
 //! Counts, patterns, windows and shares: each once as it holds and once as it fails.
 
+use super::{assert_fails, assert_passes, offenders};
 use crate::evidence::Source;
 use crate::judge::JudgeContext;
 use crate::judge::support::{Run, at, request};
-use crate::verdict::{GateResult, State};
+use crate::verdict::State;
 
 const SPILL: [(&str, u16); 2] = [("ptu-1", 429), ("payg-1", 200)];
 
@@ -15,29 +16,6 @@ fn spilling() -> Run {
         request(62.0).over(&[("ptu-1", 200)]),
         request(63.0).over(&SPILL).pausing(1.0).taking(1.6),
     ])
-}
-
-#[track_caller]
-fn assert_passes(run: &Run, sentence: &str, observed: &str) {
-    let result = run.judge(sentence);
-    assert_eq!(result.state, State::Passed, "{sentence}: {result:?}");
-    assert_eq!(result.observed, observed, "{sentence}");
-}
-
-#[track_caller]
-fn assert_fails(run: &Run, sentence: &str, observed: &str) -> GateResult {
-    let result = run.judge(sentence);
-    assert_eq!(result.state, State::Failed, "{sentence}: {result:?}");
-    assert_eq!(result.observed, observed, "{sentence}");
-    result
-}
-
-fn offenders(result: &GateResult) -> Vec<u64> {
-    result
-        .offenders
-        .iter()
-        .map(|offender| offender.request)
-        .collect()
 }
 
 #[test]

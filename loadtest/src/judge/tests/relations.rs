@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::{assert_fails, assert_passes, offenders};
 use crate::judge::ClassFacts;
 use crate::judge::support::{Request, Run, request};
-use crate::verdict::{GateResult, State};
 
 const PTU: [(&str, u16); 1] = [("ptu-1", 200)];
 
@@ -21,25 +21,6 @@ fn with_low(requests: impl IntoIterator<Item = Request>) -> Run {
         run.send(&request);
     }
     run
-}
-
-#[track_caller]
-fn assert_passes(run: &Run, sentence: &str, observed: &str) {
-    let result = run.judge(sentence);
-    assert_eq!(result.state, State::Passed, "{sentence}: {result:?}");
-    assert_eq!(result.observed, observed, "{sentence}");
-}
-
-#[track_caller]
-fn assert_fails(run: &Run, sentence: &str, observed: &str) -> GateResult {
-    let result = run.judge(sentence);
-    assert_eq!(result.state, State::Failed, "{sentence}: {result:?}");
-    assert_eq!(result.observed, observed, "{sentence}");
-    result
-}
-
-fn offenders(result: &GateResult) -> Vec<u64> {
-    result.offenders.iter().map(|o| o.request).collect()
 }
 
 #[test]
