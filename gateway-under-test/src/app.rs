@@ -139,7 +139,7 @@ async fn answer(
             entry.account(account);
         }
     }
-    holds.answered(&mut response, usage, Now::of(gateway.clock()))?;
+    holds.see(&mut response, usage, Now::of(gateway.clock()))?;
     entry.hold(holds);
     entry.answered_by(&backend.name);
     name_backend(api, &backend, &mut response);

@@ -10,11 +10,11 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 
 use super::counter::Window;
 use super::token_limit::TokenLimit;
-use super::{Answer, Caller, Hold, Now, Place, Policy, Settlement, State};
+use super::{Caller, Hold, Holds, Now, Place, Policy, State};
 use crate::config::{AdaptiveConfig, ConfigError, TokenLimitConfig, TokenWindow};
 use crate::refusal::Refusal;
 
@@ -109,7 +109,10 @@ impl Policy for Adaptive {
         let tokens_per_minute = class.base + spare * self.spare_percent / 100;
         let limit = class.limit.with_tokens_per_minute(tokens_per_minute);
         let own = limit.admit(caller, now).map_err(renamed)?;
-        Ok(Some(Box::new(Both(all.into_iter().chain(own).collect()))))
+        let mut both = Holds::default();
+        both.extend(all);
+        both.extend(own);
+        Ok(Some(Box::new(both)))
     }
 
     fn state(&self) -> State {
@@ -138,33 +141,6 @@ impl Adaptive {
         [&self.global, &self.high.limit, &self.low.limit]
             .into_iter()
             .any(says)
-    }
-}
-
-/// What a request holds of the tokens of all and of its class.
-#[derive(Debug)]
-struct Both(Vec<Box<dyn Hold>>);
-
-impl Hold for Both {
-    fn default_max_tokens(&self) -> Option<u64> {
-        self.0
-            .iter()
-            .filter_map(|hold| hold.default_max_tokens())
-            .min()
-    }
-
-    fn answered(
-        &mut self,
-        answer: &Answer<'_>,
-        out: &mut HeaderMap,
-        now: Now,
-    ) -> Result<(), Refusal> {
-        let mut holds = self.0.iter_mut();
-        holds.try_for_each(|hold| hold.answered(answer, out, now))
-    }
-
-    fn settled(self: Box<Self>, end: &Settlement, now: Now) {
-        self.0.into_iter().for_each(|hold| hold.settled(end, now));
     }
 }
 

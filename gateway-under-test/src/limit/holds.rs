@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::{Answer, Hold, Now, Settlement, reservation};
 use crate::refusal::Refusal;
@@ -22,15 +23,14 @@ impl Holds {
     /// The `body` to be sent in place of the caller's, where a reservation asks that the answer
     /// be bound; of several bounds the least is within all reservations.
     pub(crate) fn bind(&self, body: Option<&Bytes>) -> Option<Bytes> {
-        let asked = self.0.iter().filter_map(|hold| hold.default_max_tokens());
-        reservation::bound_to(asked.min()?, body?)
+        reservation::bound_to(self.default_max_tokens()?, body?)
     }
 
     /// Shows all of them the head of `response`, and its `usage` if it has been read to its end.
     ///
     /// # Errors
     /// What the caller is told in place of it.
-    pub(crate) fn answered(
+    pub(crate) fn see(
         &mut self,
         response: &mut Response,
         usage: Option<Usage>,
@@ -44,12 +44,33 @@ impl Holds {
             headers: &response.headers().clone(),
             usage,
         };
-        let mut holds = self.0.iter_mut();
-        holds.try_for_each(|hold| hold.answered(&answer, response.headers_mut(), now))
+        self.answered(&answer, response.headers_mut(), now)
     }
 
     /// Tells all of them how it ended.
     pub(crate) fn settle(self, end: &Settlement, now: Now) {
+        Box::new(self).settled(end, now);
+    }
+}
+
+/// Several are held as one where a policy is made of others.
+impl Hold for Holds {
+    fn default_max_tokens(&self) -> Option<u64> {
+        let asked = self.0.iter().filter_map(|hold| hold.default_max_tokens());
+        asked.min()
+    }
+
+    fn answered(
+        &mut self,
+        answer: &Answer<'_>,
+        out: &mut HeaderMap,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let mut holds = self.0.iter_mut();
+        holds.try_for_each(|hold| hold.answered(answer, out, now))
+    }
+
+    fn settled(self: Box<Self>, end: &Settlement, now: Now) {
         self.0.into_iter().for_each(|hold| hold.settled(end, now));
     }
 }
