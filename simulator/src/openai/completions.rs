@@ -6,8 +6,8 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::chat::{self, StreamOptions};
 use super::check::{self, Fields};
+use super::options::{self, StreamOptions};
 use super::{Body, Invalid, Operation};
 
 /// Assumed: as many prompts as messages or inputs are allowed.
@@ -42,7 +42,7 @@ impl CompletionsRequest {
     /// How many answers are wanted: `n` to each prompt.
     pub(crate) fn choices(&self) -> u32 {
         let prompts = u32::try_from(self.prompt.len()).unwrap_or(u32::MAX);
-        chat::choices(self.n).saturating_mul(prompts)
+        options::choices(self.n).saturating_mul(prompts)
     }
 
     pub(crate) fn is_stream(&self) -> bool {
@@ -50,7 +50,7 @@ impl CompletionsRequest {
     }
 
     pub(crate) fn includes_usage(&self) -> bool {
-        chat::includes_usage(self.stream_options.as_ref())
+        options::includes_usage(self.stream_options.as_ref())
     }
 
     pub(crate) fn prompt(&self) -> &Prompt {
@@ -93,9 +93,9 @@ impl Body for CompletionsRequest {
             }
             _ => {}
         }
-        chat::in_range("max_tokens", self.max_tokens, 1, u64::MAX)?;
-        chat::in_range("n", self.n, 1, chat::MOST_CHOICES)?;
-        chat::stream_options_fit(self.stream, self.stream_options.as_ref())
+        options::in_range("max_tokens", self.max_tokens, 1, u64::MAX)?;
+        options::in_range("n", self.n, 1, options::MOST_CHOICES)?;
+        options::stream_options_fit(self.stream, self.stream_options.as_ref())
     }
 
     fn model(&self) -> Option<&str> {

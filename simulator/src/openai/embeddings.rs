@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::chat::in_range;
 use super::check::{self, Fields};
+use super::options::in_range;
 use super::{Body, Invalid, Operation, Prompt};
 
 /// What is embedded: the same shapes as a prompt.

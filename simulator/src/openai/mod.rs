@@ -14,6 +14,7 @@ mod events;
 mod faulted;
 pub(crate) mod headers;
 mod invalid;
+mod options;
 
 use std::fmt;
 
