@@ -100,12 +100,16 @@ impl Stage {
         self.ready.add_permits(1);
     }
 
-    /// Waits until `users` users are ready, then makes now the plan's zero.
+    /// Waits until `users` users are ready, then makes now the plan's zero, with the date that the
+    /// scenario gives to its start.
     pub(super) async fn start(&self, users: u32) {
         let all = self.ready.acquire_many(users).await;
         all.expect("the semaphore is never closed").forget();
-        let zero = self.clock.now().as_micros();
-        self.zero.store(zero, Ordering::Release);
+        let zero = self.clock.now();
+        self.zero.store(zero.as_micros(), Ordering::Release);
+        if let Some(starts_at) = self.plan.starts_at {
+            self.clock.set_date(zero, starts_at);
+        }
     }
 
     /// Lets the phases below this index send requests.

@@ -1,7 +1,7 @@
 //! [`Clock`]: the mapping between simulated time and the machine.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,7 +40,8 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     zero: Instant,
-    anchor: Timestamp,
+    /// The date of [`Moment::ZERO`].
+    anchor: RwLock<Timestamp>,
     speed: Speed,
     is_paused: bool,
 }
@@ -71,7 +72,7 @@ impl Clock {
     fn new(speed: Speed, anchor: Timestamp, is_paused: bool) -> Self {
         Self(Arc::new(Inner {
             zero: Instant::now(),
-            anchor,
+            anchor: RwLock::new(anchor),
             speed,
             is_paused,
         }))
@@ -120,11 +121,27 @@ impl Clock {
 
     /// The date of `moment`.
     pub fn utc(&self, moment: Moment) -> Timestamp {
+        let anchor = self.0.anchor.read().unwrap_or_else(PoisonError::into_inner);
         let since_zero = jiff::SignedDuration::try_from(moment.since(Moment::ZERO));
         since_zero
             .ok()
-            .and_then(|d| self.0.anchor.checked_add(d).ok())
+            .and_then(|since_zero| anchor.checked_add(since_zero).ok())
             .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Gives `moment` the date `date`, for all clones: a run begins when everybody is ready, and
+    /// only then is it known how long after the clock's zero that is.
+    pub fn set_date(&self, moment: Moment, date: Timestamp) {
+        let mut anchor = self
+            .0
+            .anchor
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let since_zero = jiff::SignedDuration::try_from(moment.since(Moment::ZERO));
+        let zero = since_zero
+            .ok()
+            .and_then(|since_zero| date.checked_sub(since_zero).ok());
+        *anchor = zero.unwrap_or(Timestamp::MIN);
     }
 
     /// Simulated seconds per real second; meaningless for a paused clock, see [`is_paused`](Self::is_paused).
@@ -256,5 +273,15 @@ mod tests {
         let date = clock.utc(Moment::ZERO + Duration::from_millis(90_500));
         assert_eq!(date.to_string(), "2026-01-01T00:01:30.5Z");
         assert_eq!(clock.utc(Moment::FAR_FUTURE), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_moment_can_be_given_a_date_that_all_clones_tell() {
+        let clock = Clock::paused(DEFAULT_ANCHOR);
+        let clone = clock.clone();
+        let start = Moment::ZERO + Duration::from_secs(7);
+        clock.set_date(start, "2026-03-01T12:00:00Z".parse().unwrap());
+        let date = clone.utc(start + Duration::from_secs(1));
+        assert_eq!(date.to_string(), "2026-03-01T12:00:01Z");
     }
 }
