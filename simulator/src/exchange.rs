@@ -15,7 +15,7 @@ use crate::config::{Play, RateLimitHeader};
 use crate::deployment::Target;
 use crate::fault::{self, Arrival, Interruption};
 use crate::ledger::Entry;
-use crate::limit::{Admission, Wait};
+use crate::limit::{Admission, Charge, Ticket, Wait};
 use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
 use crate::receive::Received;
 use crate::seed::{Key, Purpose};
@@ -145,24 +145,30 @@ impl Exchange {
         self.received.live.target(name, operation)
     }
 
-    /// Asks the deployment's limiter; an admitted request is charged `cost`.
-    pub(crate) fn admit(
-        &self,
-        target: &Target,
-        operation: Operation,
-        cost: u64,
-    ) -> Result<Admission, Refusal> {
+    /// Estimates what a request costs, and books it.
+    pub(crate) fn estimate(&self, charge: &Charge<'_>) -> u64 {
+        let cost = charge.estimate();
+        self.book(|entry| {
+            entry.prompt_tokens = charge.prompt_tokens;
+            entry.tokens_estimated = cost;
+        });
+        cost
+    }
+
+    /// Asks the deployment's limiter; an admitted request is charged by its estimate.
+    pub(crate) fn admit(&self, target: &Target, charge: &Charge<'_>) -> Result<Ticket, Refusal> {
+        let cost = self.estimate(charge);
         let now = self.received.shared.clock.now();
-        let admission = target.gate().admit(target.limiter(), cost, now);
-        let admission = admission.map_err(|mut refusal| {
+        let ticket = target.gate().admit(target.limiter(), cost, now);
+        let ticket = ticket.map_err(|mut refusal| {
             refusal.wait = target.told_wait(refusal.wait);
-            Refusal::Limited(operation, refusal)
+            Refusal::Limited(charge.operation, refusal)
         })?;
         self.book(|entry| {
             entry.tokens_charged = cost;
-            entry.admitted = Some(admission.at().unwrap_or(now));
+            entry.admitted = Some(ticket.admission().at().unwrap_or(now));
         });
-        Ok(admission)
+        Ok(ticket)
     }
 
     /// Changes the ledger's entry.

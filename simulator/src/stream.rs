@@ -18,6 +18,7 @@ use crate::fault::{Interruption, break_off};
 use crate::generate::Text;
 use crate::latency::Deadlines;
 use crate::ledger::Booking;
+use crate::limit::Ticket;
 use crate::openai::{Events, Usage};
 
 /// Events that are due are sent together up to about this many bytes, so that a fast stream
@@ -33,6 +34,7 @@ pub(crate) struct Playback {
     pub(crate) interruption: Option<Interruption>,
     pub(crate) clock: Clock,
     pub(crate) booking: Booking,
+    pub(crate) ticket: Ticket,
 }
 
 impl Playback {
@@ -45,6 +47,12 @@ impl Playback {
             playback: Box::new(self),
         };
         Body::from_stream(futures::stream::unfold(start, next))
+    }
+
+    /// Books that so many more tokens leave.
+    fn yielded(&mut self, tokens: u64) {
+        self.ticket.answered(tokens);
+        self.booking.write(|entry| entry.tokens_yielded += tokens);
     }
 
     /// Writes one token of each choice; returns how many, and whether all choices have ended.
@@ -123,9 +131,7 @@ async fn next(state: State) -> Option<(io::Result<Bytes>, State)> {
     if is_over {
         playback.events.close(&mut out, playback.usage);
     }
-    playback
-        .booking
-        .write(|entry| entry.tokens_yielded += yielded);
+    playback.yielded(yielded);
     let state = if is_over {
         State::Over
     } else {

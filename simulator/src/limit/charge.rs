@@ -5,35 +5,47 @@
 //! `x-ratelimit-remaining-tokens` of 2024 (119984, 119968, 119952 over calls without
 //! `max_tokens`; 34 characters of embedding input cost 9). Prompts of chats cost nothing.
 
-/// What is known of a request when it arrives.
+use crate::openai::Operation;
+
+/// What is known of a request when it arrives, as far as limiters look at it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Estimate<'a> {
-    /// Chat completions and completions.
-    Answer {
-        /// The longest answer wanted.
-        max_tokens: Option<u64>,
-    },
-    /// Embeddings of texts, given by their lengths in characters.
-    Texts(&'a [usize]),
-    /// Embeddings of texts that came as tokens, all together.
-    Tokens(usize),
+#[expect(dead_code, reason = "read by the limiters that come next")]
+pub(crate) struct Charge<'a> {
+    pub(crate) operation: Operation,
+    /// Characters of the prompt, of each text that is rounded by itself: of all messages
+    /// together, of each input of embeddings. Empty where the input came as tokens.
+    pub(crate) characters: &'a [u64],
+    /// Messages of a chat, else 0.
+    pub(crate) messages: u64,
+    /// Tokens of all prompts.
+    pub(crate) prompt_tokens: u64,
+    /// Those of them that are cached.
+    pub(crate) cached_tokens: u64,
+    /// The longest answer wanted.
+    pub(crate) max_tokens: Option<u64>,
+    /// How many answers are generated: `n`, or `best_of` where that is more.
+    pub(crate) choices: u64,
 }
 
 /// What Azure charges an answer without `max_tokens`.
 const WITHOUT_MAX_TOKENS: u64 = 16;
 
 /// Characters that are charged as one token.
-const CHARACTERS_PER_TOKEN: usize = 4;
+const CHARACTERS_PER_TOKEN: u64 = 4;
 
-/// The tokens charged for a request.
-pub(crate) fn estimate(request: Estimate<'_>) -> u64 {
-    match request {
-        Estimate::Answer { max_tokens } => max_tokens.unwrap_or(WITHOUT_MAX_TOKENS),
-        Estimate::Texts(characters) => {
-            let costs = characters.iter().map(|n| n.div_ceil(CHARACTERS_PER_TOKEN));
-            costs.sum::<usize>() as u64
+impl Charge<'_> {
+    /// The tokens charged for the request.
+    pub(crate) fn estimate(&self) -> u64 {
+        match self.operation {
+            Operation::ChatCompletions | Operation::Completions => {
+                self.max_tokens.unwrap_or(WITHOUT_MAX_TOKENS)
+            }
+            Operation::Embeddings if self.characters.is_empty() => self.prompt_tokens,
+            Operation::Embeddings => {
+                let texts = self.characters.iter();
+                texts.map(|n| n.div_ceil(CHARACTERS_PER_TOKEN)).sum()
+            }
         }
-        Estimate::Tokens(tokens) => tokens as u64,
     }
 }
 
@@ -41,21 +53,34 @@ pub(crate) fn estimate(request: Estimate<'_>) -> u64 {
 mod tests {
     use super::*;
 
+    fn charge(operation: Operation, characters: &[u64]) -> Charge<'_> {
+        Charge {
+            operation,
+            characters,
+            messages: 0,
+            prompt_tokens: 8,
+            cached_tokens: 0,
+            max_tokens: None,
+            choices: 1,
+        }
+    }
+
     #[test]
     fn an_answer_costs_what_was_asked_for_or_sixteen() {
-        assert_eq!(
-            estimate(Estimate::Answer {
-                max_tokens: Some(200)
-            }),
-            200
-        );
-        assert_eq!(estimate(Estimate::Answer { max_tokens: None }), 16);
+        let chat = charge(Operation::ChatCompletions, &[2]);
+        let long = Charge {
+            max_tokens: Some(200),
+            ..chat
+        };
+        assert_eq!((chat.estimate(), long.estimate()), (16, 200));
     }
 
     #[test]
     fn each_text_costs_a_quarter_of_its_characters_rounded_up() {
-        assert_eq!(estimate(Estimate::Texts(&[34])), 9);
-        assert_eq!(estimate(Estimate::Texts(&[974])), 244);
-        assert_eq!(estimate(Estimate::Texts(&[1, 1, 4])), 3);
+        let texts = |characters| charge(Operation::Embeddings, characters).estimate();
+        assert_eq!(texts(&[34]), 9);
+        assert_eq!(texts(&[974]), 244);
+        assert_eq!(texts(&[1, 1, 4]), 3);
+        assert_eq!(texts(&[]), 8);
     }
 }

@@ -5,6 +5,7 @@
 //! and a change of configuration must not forget what was charged.
 
 mod charge;
+mod ticket;
 mod window;
 
 use std::num::NonZeroU64;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use clock::Moment;
 
-pub(crate) use self::charge::{Estimate, estimate};
+pub(crate) use self::charge::Charge;
+pub(crate) use self::ticket::Ticket;
 use self::window::{Limits, Window};
 use crate::config::Limiter;
 
@@ -132,7 +134,11 @@ impl Gate {
         limiter: &Limiter,
         cost: u64,
         now: Moment,
-    ) -> Result<Admission, Refusal> {
+    ) -> Result<Ticket, Refusal> {
+        self.ask(limiter, cost, now).map(Ticket::new)
+    }
+
+    fn ask(&self, limiter: &Limiter, cost: u64, now: Moment) -> Result<Admission, Refusal> {
         match *limiter {
             Limiter::None => Ok(Admission::Unlimited),
             Limiter::Legacy {
@@ -189,7 +195,7 @@ mod tests {
     #[test]
     fn a_deployment_without_a_limiter_admits_everything() {
         let gate = Gate::default();
-        let admission = gate.admit(&Limiter::None, u64::MAX, Moment::ZERO);
-        assert_eq!(admission, Ok(Admission::Unlimited));
+        let ticket = gate.admit(&Limiter::None, u64::MAX, Moment::ZERO);
+        assert_eq!(ticket.unwrap().admission(), Admission::Unlimited);
     }
 }

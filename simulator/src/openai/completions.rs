@@ -66,6 +66,14 @@ impl Prompt {
         }
     }
 
+    /// The length of each text in characters; none of a prompt that came as tokens.
+    pub(crate) fn characters(&self) -> Vec<u64> {
+        match self {
+            Self::Texts(texts) => texts.iter().map(|t| t.chars().count() as u64).collect(),
+            Self::Tokens(_) => Vec::new(),
+        }
+    }
+
     pub(super) fn first_text(&self) -> Option<&str> {
         match self {
             Self::Texts(texts) => texts.first().map(String::as_str),

@@ -12,12 +12,15 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
+    let prompt = request.texts();
+    let characters = prompt.iter().map(|text| text.chars().count() as u64);
+    let characters = characters.sum();
     let counter = &exchange.received.shared.counter;
-    let texts = counter
-        .count(target.model().encoding, &request.texts())
-        .await;
+    let texts = counter.count(target.model().encoding, &prompt).await;
     let prompt = texts.iter().sum::<u64>() + request.overhead();
     let asked = Asked {
+        characters: Some(characters),
+        messages: request.messages(),
         prompt_tokens: prompt,
         longest_prompt: prompt,
         max_tokens: request.max_tokens(),

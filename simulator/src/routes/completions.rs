@@ -17,7 +17,10 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
         Prompt::Texts(texts) => counter.count(target.model().encoding, texts).await,
         Prompt::Tokens(lists) => lists.iter().map(|tokens| tokens.len() as u64).collect(),
     };
+    let characters = request.prompt().characters();
     let asked = Asked {
+        characters: (!characters.is_empty()).then(|| characters.iter().sum()),
+        messages: 0,
         prompt_tokens: prompts.iter().sum(),
         longest_prompt: prompts.into_iter().max().unwrap_or(0),
         max_tokens: request.max_tokens(),

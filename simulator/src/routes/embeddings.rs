@@ -8,7 +8,7 @@ use crate::deployment::Target;
 use crate::exchange::Exchange;
 use crate::fault;
 use crate::generate::embedding;
-use crate::limit::{Estimate, estimate};
+use crate::limit::Charge;
 use crate::openai::{EmbeddingsRequest, Input, Operation, Refusal, write_embeddings};
 use crate::seed::{Key, Purpose};
 
@@ -31,14 +31,18 @@ async fn embed(
 ) -> Result<Response, Refusal> {
     let size = size(target, request)?;
     let tokens = count(exchange, target, request.input()).await?;
-    let estimated = estimated(request.input());
-    exchange.book(|entry| {
-        entry.prompt_tokens = tokens;
-        entry.tokens_estimated = estimated;
-    });
-    let admission = exchange.admit(target, Operation::Embeddings, estimated)?;
+    let charge = Charge {
+        operation: Operation::Embeddings,
+        characters: &request.input().characters(),
+        messages: 0,
+        prompt_tokens: tokens,
+        cached_tokens: 0,
+        max_tokens: None,
+        choices: 1,
+    };
+    let mut ticket = exchange.admit(target, &charge)?;
     let key = exchange.key(target);
-    let mut headers = exchange.headers(target, key, admission);
+    let mut headers = exchange.headers(target, key, ticket.admission());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let seed = exchange.received.live.embedding_key(target.model());
     let vectors = vectors(seed, request.input(), size);
@@ -51,6 +55,7 @@ async fn embed(
     let pace = target.pace(Operation::Embeddings);
     let due = pace.without_tokens(exchange.start, &mut key.rng(Purpose::Latency));
     exchange.wait(due).await;
+    ticket.answered(0);
     let clock = &exchange.received.shared.clock;
     Ok((headers, fault::whole(body, exchange.interruption, clock)).into_response())
 }
@@ -82,16 +87,6 @@ async fn count(exchange: &Exchange, target: &Target, input: &Input) -> Result<u6
             answer: None,
         }),
         None => Ok(counts.iter().sum()),
-    }
-}
-
-fn estimated(input: &Input) -> u64 {
-    match input {
-        Input::Texts(texts) => {
-            let characters: Vec<_> = texts.iter().map(|text| text.chars().count()).collect();
-            estimate(Estimate::Texts(&characters))
-        }
-        Input::Tokens(lists) => estimate(Estimate::Tokens(lists.iter().map(Vec::len).sum())),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::deployment::Target;
 use crate::exchange::Exchange;
 use crate::fault;
 use crate::generate::Text;
-use crate::limit::{Admission, Estimate, estimate};
+use crate::limit::{Charge, Ticket};
 use crate::openai::{Body, Envelope, Events, Operation, Refusal, Usage, write_answer};
 use crate::seed::{Key, Purpose};
 use crate::stream::Playback;
@@ -19,6 +19,10 @@ use crate::stream::Playback;
 /// A request, reduced to what decides about its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
+    /// Characters of all prompts, unless they came as tokens.
+    pub(super) characters: Option<u64>,
+    /// Messages of a chat, else 0.
+    pub(super) messages: u64,
     /// Tokens of all prompts.
     pub(super) prompt_tokens: u64,
     /// Tokens of the longest prompt, which has to fit into the context with its answer.
@@ -32,7 +36,7 @@ pub(super) struct Asked {
 /// Answers a request that was read: fits → limit → generate → latency.
 pub(super) async fn answer<B: Body>(exchange: Exchange, target: Target, asked: Asked) -> Response {
     let response = match admit::<B>(&exchange, &target, asked) {
-        Ok(admission) => admitted::<B>(&exchange, &target, asked, admission).await,
+        Ok(ticket) => admitted::<B>(&exchange, &target, asked, ticket).await,
         Err(refusal) => exchange.refuse(&refusal, Some(&target)),
     };
     fault::before_answer(&exchange).await;
@@ -43,10 +47,10 @@ async fn admitted<B: Body>(
     exchange: &Exchange,
     target: &Target,
     asked: Asked,
-    admission: Admission,
+    ticket: Ticket,
 ) -> Response {
     let key = exchange.key(target);
-    let mut headers = exchange.headers(target, key, admission);
+    let mut headers = exchange.headers(target, key, ticket.admission());
     let content_type = if asked.is_stream {
         "text/event-stream; charset=utf-8"
     } else {
@@ -63,26 +67,33 @@ async fn admitted<B: Body>(
         entry.streamed = asked.is_stream;
     });
     let written = if asked.is_stream {
-        stream::<B>(exchange, target, key, choices, usage, asked.includes_usage)
+        stream::<B>(
+            exchange,
+            target,
+            key,
+            choices,
+            usage,
+            asked.includes_usage,
+            ticket,
+        )
     } else {
-        whole::<B>(exchange, target, key, choices, usage).await
+        whole::<B>(exchange, target, key, choices, usage, ticket).await
     };
     (headers, written).into_response()
 }
 
 /// Checks that the answer fits, then asks the limiter; only the latter charges.
-fn admit<B: Body>(
-    exchange: &Exchange,
-    target: &Target,
-    asked: Asked,
-) -> Result<Admission, Refusal> {
-    let estimated = estimate(Estimate::Answer {
+fn admit<B: Body>(exchange: &Exchange, target: &Target, asked: Asked) -> Result<Ticket, Refusal> {
+    let charge = Charge {
+        operation: B::OPERATION,
+        characters: asked.characters.as_slice(),
+        messages: asked.messages,
+        prompt_tokens: asked.prompt_tokens,
+        cached_tokens: 0,
         max_tokens: asked.max_tokens,
-    });
-    exchange.book(|entry| {
-        entry.prompt_tokens = asked.prompt_tokens;
-        entry.tokens_estimated = estimated;
-    });
+        choices: asked.choices.into(),
+    };
+    exchange.estimate(&charge);
     let window = target.context_tokens();
     // At least one token of answer has to fit.
     let answer = asked.max_tokens.unwrap_or(1);
@@ -94,7 +105,7 @@ fn admit<B: Body>(
             answer: asked.max_tokens,
         });
     }
-    exchange.admit(target, B::OPERATION, estimated)
+    exchange.admit(target, &charge)
 }
 
 fn choices(target: &Target, key: Key, asked: Asked) -> Vec<Text> {
@@ -136,6 +147,7 @@ async fn whole<B: Body>(
     key: Key,
     mut choices: Vec<Text>,
     usage: Usage,
+    mut ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
     let longest = choices.iter().map(Text::left).max().unwrap_or(0);
@@ -146,6 +158,7 @@ async fn whole<B: Body>(
     let pace = target.pace(B::OPERATION);
     let deadlines = pace.deadlines(exchange.start, key.rng(Purpose::Latency));
     exchange.wait(deadlines.after(longest)).await;
+    ticket.answered(usage.completion);
     let clock = &exchange.received.shared.clock;
     fault::whole(body, exchange.interruption, clock)
 }
@@ -158,6 +171,7 @@ fn stream<B: Body>(
     choices: Vec<Text>,
     usage: Usage,
     includes_usage: bool,
+    ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
     let pace = target.pace(B::OPERATION);
@@ -169,6 +183,7 @@ fn stream<B: Body>(
         interruption: exchange.interruption,
         clock: exchange.received.shared.clock.clone(),
         booking: exchange.received.booking.clone(),
+        ticket,
     };
     playback.into_body()
 }

@@ -32,6 +32,10 @@ impl ChatRequest {
         u64::try_from(wanted).ok()
     }
 
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
     /// How many answers are wanted.
     pub(crate) fn choices(&self) -> u32 {
         choices(self.n)
