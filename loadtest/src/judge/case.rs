@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clock::Moment;
 
-use super::conduct::{Conduct, Demand, conduct};
+use super::conduct::{Call, Conduct, Demand, conduct};
 use super::join::{AttemptRef, Joined, JoinedRequest, Owner, booked, join};
 use super::label::Found;
 use super::page::{Series, series};
@@ -282,16 +282,52 @@ impl<'a> Case<'a> {
             sent,
             backends: self.facts.simulators.len(),
         };
+        let calls = self.calls();
         let ledgers = self.joined.ledgers.iter().map(|(name, owners)| {
             let is_ours = |owner: &Owner| !matches!(owner, Owner::AnotherRun | Owner::Prober);
             let owned = owners.iter().enumerate();
             let ours = owned.filter(|(_, owner)| is_ours(owner));
             let indices: Vec<usize> = ours.map(|(index, _)| index).collect();
             let entries = indices.iter().map(|index| self.ledger_entry(name, *index));
-            let found = conduct(&entries.collect::<Vec<_>>(), &demand);
+            let called = indices
+                .iter()
+                .map(|index| calls.get(&(&**name, *index)).copied());
+            let called: Vec<_> = called.collect();
+            let found = conduct(&entries.collect::<Vec<_>>(), &called, &demand);
             (Arc::clone(name), indices.into_iter().zip(found).collect())
         });
         ledgers.collect()
+    }
+
+    /// The gateway's side of ledger entries, by simulator and index, where its log has as many
+    /// attempts at the simulator as arrived there.
+    fn calls(&self) -> BTreeMap<(&str, usize), Call> {
+        let mut calls = BTreeMap::new();
+        for request in &self.joined.requests {
+            let mut logged: BTreeMap<&str, Vec<&AccessAttempt>> = BTreeMap::new();
+            for attempt in request
+                .gateway
+                .iter()
+                .flat_map(|entry| &self.log()[*entry].attempts)
+            {
+                logged.entry(&attempt.backend).or_default().push(attempt);
+            }
+            for (backend, logged) in logged {
+                let arrived = request.attempts.iter();
+                let arrived: Vec<_> = arrived.filter(|it| *it.simulator == *backend).collect();
+                if arrived.len() != logged.len() {
+                    continue;
+                }
+                calls.extend(arrived.into_iter().zip(logged).map(|(arrived, logged)| {
+                    let call = Call {
+                        sent: logged.started,
+                        answered: logged.ended,
+                    };
+                    ((&*arrived.simulator, arrived.entry), call)
+                }));
+            }
+        }
+        calls
     }
 
     /// The request that a client attempt belongs to.

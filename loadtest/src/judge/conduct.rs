@@ -24,10 +24,19 @@ pub(crate) struct Conduct {
     pub(crate) silence: Option<Duration>,
     /// Whether a wait that the deployment had promised was not over.
     pub(crate) is_wasted: bool,
+    /// Whether the gateway had been told of that wait when it sent the request, by its own log.
+    pub(crate) is_heedless: bool,
     /// At the first failing answer of an outage: how long the simulator was called on.
     pub(crate) time_to_open: Option<Duration>,
     /// At the success that ends an outage: how long it had been possible.
     pub(crate) time_to_recover: Option<Duration>,
+}
+
+/// What a gateway knew, by its log: when it sent a request, and when it had the answer's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) sent: Moment,
+    pub(crate) answered: Moment,
 }
 
 /// When requests were sent, in order, and among how many backends they were shared.
@@ -50,14 +59,27 @@ impl Demand {
     }
 }
 
-/// The conduct at each of `entries`, which are one simulator's in order of arrival.
-pub(crate) fn conduct(entries: &[&LedgerEntry], demand: &Demand) -> Vec<Conduct> {
+/// The conduct at each of `entries`, which are one simulator's in order of arrival. `calls` has the
+/// gateway's side of each, where its log has it.
+pub(crate) fn conduct(
+    entries: &[&LedgerEntry],
+    calls: &[Option<Call>],
+    demand: &Demand,
+) -> Vec<Conduct> {
     let mut found = vec![Conduct::default(); entries.len()];
     for (index, pair) in entries.windows(2).enumerate() {
         found[index + 1].silence = Some(pair[1].arrived.since(pair[0].arrived));
     }
-    for index in wasted(entries) {
+    let by_arrival: Vec<_> = entries.iter().map(|entry| Call::arrival(entry)).collect();
+    for index in wasted(entries, &by_arrival) {
         found[index].is_wasted = true;
+    }
+    let by_log = by_arrival.iter().zip(calls);
+    let by_log: Vec<_> = by_log
+        .map(|(arrival, call)| call.unwrap_or(*arrival))
+        .collect();
+    for index in wasted(entries, &by_log) {
+        found[index].is_heedless = true;
     }
     for outage in outages(entries) {
         let first = outage.first;
@@ -69,16 +91,22 @@ pub(crate) fn conduct(entries: &[&LedgerEntry], demand: &Demand) -> Vec<Conduct>
     found
 }
 
-/// Indices of arrivals before the end of a wait that their deployment had promised.
-fn wasted(entries: &[&LedgerEntry]) -> Vec<usize> {
-    let mut promises: Vec<_> = entries.iter().filter_map(|entry| promise(entry)).collect();
+/// Indices of requests sent after a wait had been promised and before it was over, by `calls`.
+fn wasted(entries: &[&LedgerEntry], calls: &[Call]) -> Vec<usize> {
+    let mut promises: Vec<_> = entries
+        .iter()
+        .zip(calls)
+        .filter_map(promise_heard)
+        .collect();
     promises.sort_by_key(|promise| (promise.given, promise.number));
     let mut promises = promises.into_iter().peekable();
+    let mut sent: Vec<_> = entries.iter().zip(calls).enumerate().collect();
+    sent.sort_by_key(|(_, (entry, call))| (call.sent, entry.number));
     let mut until: BTreeMap<Option<&str>, Moment> = BTreeMap::new();
     let mut wasted = vec![];
-    for (index, entry) in entries.iter().enumerate() {
+    for (index, (entry, call)) in sent {
         let was_given =
-            |promise: &Promise<'_>| (promise.given, promise.number) < (entry.arrived, entry.number);
+            |promise: &Promise<'_>| (promise.given, promise.number) < (call.sent, entry.number);
         while let Some(promise) = promises.next_if(was_given) {
             let deadline = until.entry(promise.deployment).or_default();
             *deadline = promise.deadline.max(*deadline);
@@ -89,6 +117,16 @@ fn wasted(entries: &[&LedgerEntry]) -> Vec<usize> {
         }
     }
     wasted
+}
+
+impl Call {
+    /// A request as its simulator saw it: sent when it came, answered when the answer began.
+    fn arrival(entry: &LedgerEntry) -> Self {
+        Self {
+            sent: entry.arrived,
+            answered: answered(entry),
+        }
+    }
 }
 
 /// A wait that an answer promised.
@@ -108,6 +146,15 @@ fn promise(entry: &LedgerEntry) -> Option<Promise<'_>> {
         deployment: entry.deployment.as_deref(),
         given,
         deadline: given + wait,
+    })
+}
+
+/// The same, given when its caller had it.
+fn promise_heard<'a>((entry, call): (&&'a LedgerEntry, &Call)) -> Option<Promise<'a>> {
+    let promise = promise(entry)?;
+    Some(Promise {
+        given: call.answered,
+        ..promise
     })
 }
 
@@ -219,7 +266,8 @@ mod tests {
             sent: (0..200u32).map(|n| at(f64::from(n))).collect(),
             backends,
         };
-        conduct(&entries.iter().collect::<Vec<_>>(), &demand)
+        let calls = vec![None; entries.len()];
+        conduct(&entries.iter().collect::<Vec<_>>(), &calls, &demand)
     }
 
     fn wasted_ones(entries: &[LedgerEntry]) -> Vec<bool> {
@@ -243,6 +291,38 @@ mod tests {
             answer(6.0, 200, None),
         ];
         assert_eq!(wasted_ones(&entries), [false, true, false]);
+    }
+
+    #[test]
+    fn who_was_under_way_when_a_wait_was_promised_did_not_know_of_it() {
+        let refused = answer(1.0, 429, Some(5));
+        let call = |sent: f64, answered: f64| {
+            Some(Call {
+                sent: at(sent),
+                answered: at(answered),
+            })
+        };
+        let entries = [
+            refused.clone(),
+            answer(1.5, 429, None),
+            answer(2.0, 429, None),
+        ];
+        let numbered = entries.iter().zip(0..).map(|(entry, number)| LedgerEntry {
+            number,
+            ..entry.clone()
+        });
+        let entries: Vec<_> = numbered.collect();
+        let calls = [call(0.9, 1.2), call(1.1, 1.6), call(1.3, 2.1)];
+        let found = conduct(
+            &entries.iter().collect::<Vec<_>>(),
+            &calls,
+            &Demand::default(),
+        );
+        let told: Vec<_> = found
+            .iter()
+            .map(|it| (it.is_wasted, it.is_heedless))
+            .collect();
+        assert_eq!(told, [(false, false), (true, false), (true, true)]);
     }
 
     #[test]

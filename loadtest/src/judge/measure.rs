@@ -85,6 +85,7 @@ impl Case<'_> {
             Metric::TokensEstimated => tokens(entry.tokens_estimated),
             Metric::TokensYielded => tokens(entry.tokens_yielded),
             Metric::WastedAttempts => Some(claim(self.conduct(simulator, index).is_wasted)),
+            Metric::HeedlessAttempts => Some(claim(self.conduct(simulator, index).is_heedless)),
             Metric::Silence => micros(self.conduct(simulator, index).silence?),
             Metric::TimeToOpen => micros(self.conduct(simulator, index).time_to_open?),
             Metric::TimeToRecover => micros(self.conduct(simulator, index).time_to_recover?),
