@@ -2,7 +2,7 @@
 //!
 //! Tokens whose deadlines have passed leave together, each as an event of its own: at zero
 //! latency a frame per token would cost more than the tokens. The tokens of several choices
-//! are due at the same time.
+//! are due at the same time. Tokens that say nothing pass in silence.
 //!
 //! An interruption holds after a number of tokens: what was sent before leaves by itself.
 
@@ -15,7 +15,7 @@ use clock::{Clock, Moment};
 use rand_chacha::ChaCha8Rng;
 
 use crate::fault::{Interruption, break_off};
-use crate::generate::Text;
+use crate::generate::Reply;
 use crate::latency::Deadlines;
 use crate::ledger::Booking;
 use crate::limit::Ticket;
@@ -28,13 +28,26 @@ const BATCH: usize = 16 * 1024;
 /// A streamed answer under way.
 pub(crate) struct Playback {
     pub(crate) events: Events,
-    pub(crate) choices: Vec<Text>,
+    /// The choices; one that has ended is gone.
+    pub(crate) choices: Vec<Option<Reply>>,
+    /// What leaves with the first token that says something.
+    pub(crate) opening: String,
     pub(crate) deadlines: Deadlines<ChaCha8Rng>,
     pub(crate) usage: Usage,
     pub(crate) interruption: Option<Interruption>,
     pub(crate) clock: Clock,
     pub(crate) booking: Booking,
     pub(crate) ticket: Ticket,
+}
+
+/// What has come of a round: one token of each choice.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    tokens: u64,
+    /// Whether anything was written.
+    says: bool,
+    /// Whether all choices have ended.
+    is_last: bool,
 }
 
 impl Playback {
@@ -55,28 +68,66 @@ impl Playback {
         self.booking.write(|entry| entry.tokens_yielded += tokens);
     }
 
-    /// Writes one token of each choice; returns how many, and whether all choices have ended.
-    fn step(&mut self, out: &mut String) -> (u64, bool) {
-        let (mut tokens, mut is_over) = (0, true);
-        for (index, text) in self.choices.iter_mut().enumerate() {
-            if text.left() == 0 {
-                continue;
+    /// Writes one token of each choice.
+    fn round(&mut self, out: &mut String) -> Round {
+        let mut round = Round {
+            is_last: true,
+            ..Round::default()
+        };
+        for (index, choice) in self.choices.iter_mut().enumerate() {
+            let Some(reply) = choice else { continue };
+            if reply.left() > 0 {
+                round.tokens += 1;
+                reply.next(|delta| {
+                    round.says = true;
+                    self.events.delta(out, index, delta);
+                });
             }
-            self.events.token(out, index, |out| text.write_token(out));
-            tokens += 1;
-            if text.left() == 0 {
-                self.events.finish(out, index, text.finish);
+            if reply.left() == 0 {
+                round.says = true;
+                self.events.finish(out, index, reply.finish);
+                *choice = None;
             } else {
-                is_over = false;
+                round.is_last = false;
             }
         }
-        (tokens, is_over)
+        round
+    }
+
+    /// Writes rounds as long as they are due at `now`; the first of them is.
+    fn fill(&mut self, out: &mut String, sent: &mut u64, due: &mut Moment, now: Moment) -> Round {
+        let mut all = Round::default();
+        loop {
+            let round = self.round(out);
+            all.tokens += round.tokens;
+            all.says |= round.says;
+            all.is_last = round.is_last;
+            *sent += 1;
+            if round.is_last {
+                break;
+            }
+            *due = self.deadlines.next();
+            let holds = self.interruption.is_some_and(|it| it.holds_after(*sent));
+            if *due > now || holds || out.len() >= BATCH {
+                break;
+            }
+        }
+        self.yielded(all.tokens);
+        all
+    }
+
+    /// What is to be written next begins with this.
+    fn begin(&mut self) -> String {
+        match std::mem::take(&mut self.opening) {
+            opening if opening.is_empty() => String::with_capacity(1_024),
+            opening => opening,
+        }
     }
 }
 
 enum State {
     Playing {
-        /// Tokens of each choice that have left; with the first of them goes the opening.
+        /// Rounds that are over; with the first of them that says something goes the opening.
         sent: u64,
         due: Moment,
         playback: Box<Playback>,
@@ -84,7 +135,7 @@ enum State {
     Over,
 }
 
-/// Waits for the next deadline and writes everything that is due then.
+/// Waits for the next deadline at which something is said, and writes everything that is due then.
 async fn next(state: State) -> Option<(io::Result<Bytes>, State)> {
     let State::Playing {
         mut sent,
@@ -94,52 +145,37 @@ async fn next(state: State) -> Option<(io::Result<Bytes>, State)> {
     else {
         return None;
     };
-    match playback.interruption.take_if(|it| it.holds_after(sent)) {
-        Some(Interruption::Cut { .. }) => return Some((Err(break_off().await), State::Over)),
-        Some(Interruption::Stall { time: None, .. }) => pending().await,
-        Some(Interruption::Stall {
-            time: Some(time), ..
-        }) => {
-            due += time;
-            playback.deadlines.postpone(time);
+    let mut out = playback.begin();
+    loop {
+        match playback.interruption.take_if(|it| it.holds_after(sent)) {
+            Some(Interruption::Cut { .. }) => return Some((Err(break_off().await), State::Over)),
+            Some(Interruption::Stall { time: None, .. }) => pending().await,
+            Some(Interruption::Stall {
+                time: Some(time), ..
+            }) => {
+                due += time;
+                playback.deadlines.postpone(time);
+            }
+            None => {}
         }
-        None => {}
-    }
-    let mut now = playback.clock.now();
-    if due > now {
-        playback.clock.sleep_until(due).await;
-        now = playback.clock.now();
-    }
-    let mut out = String::with_capacity(if sent > 0 { 1_024 } else { 4_096 });
-    if sent == 0 {
-        playback.events.open(&mut out, playback.choices.len());
-    }
-    let mut yielded = 0;
-    let is_over = loop {
-        let (tokens, is_over) = playback.step(&mut out);
-        yielded += tokens;
-        sent += 1;
-        if is_over {
-            break true;
+        let mut now = playback.clock.now();
+        if due > now {
+            playback.clock.sleep_until(due).await;
+            now = playback.clock.now();
         }
-        due = playback.deadlines.next();
-        let holds = playback.interruption.is_some_and(|it| it.holds_after(sent));
-        if due > now || holds || out.len() >= BATCH {
-            break false;
+        let written = playback.fill(&mut out, &mut sent, &mut due, now);
+        if written.is_last {
+            playback.events.close(&mut out, playback.usage);
+            return Some((Ok(out.into()), State::Over));
         }
-    };
-    if is_over {
-        playback.events.close(&mut out, playback.usage);
+        if written.says {
+            break;
+        }
     }
-    playback.yielded(yielded);
-    let state = if is_over {
-        State::Over
-    } else {
-        State::Playing {
-            sent,
-            due,
-            playback,
-        }
+    let state = State::Playing {
+        sent,
+        due,
+        playback,
     };
     Some((Ok(out.into()), state))
 }

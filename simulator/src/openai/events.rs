@@ -4,8 +4,9 @@
 //! that tells the role; one per token; one per choice that ends it; on demand one with the
 //! usage; `[DONE]`. Source: recordings of Azure OpenAI of March 2026.
 
-use super::dress::{FILTER, PROMPT_FILTER, put};
+use super::dress::{FILTER, PROMPT_FILTER, escape, put};
 use super::{Dialect, Envelope, Finish, Operation, Usage};
+use crate::generate::{Delta, Reply};
 
 /// Writes the frames of one answer.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Events {
     }
 
     /// What comes before the first token.
-    pub(crate) fn open(&self, out: &mut String, choices: usize) {
+    pub(crate) fn open(&self, out: &mut String, choices: &[Reply]) {
         if self.dialect == Dialect::Azure {
             out.push_str(r#"data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":"#);
             out.push_str(PROMPT_FILTER);
@@ -59,34 +60,37 @@ impl Events {
         if self.operation != Operation::ChatCompletions {
             return;
         }
-        for index in 0..choices {
+        for (index, reply) in choices.iter().enumerate() {
             self.head(out, "{}");
-            out.push_str(r#""delta":{"content":"","refusal":null,"role":"assistant"},"finish_reason":null,"index":"#);
+            out.push_str(r#""delta":{"content":"#);
+            out.push_str(if reply.said.has_content() {
+                r#""""#
+            } else {
+                "null"
+            });
+            out.push_str(r#","refusal":null,"role":"assistant"},"finish_reason":null,"index":"#);
             put(out, "", index);
             out.push_str(r#","logprobs":null"#);
             out.push_str(&self.tail);
         }
     }
 
-    /// One token of the choice `index`; `write_text` writes its text.
-    pub(crate) fn token(
-        &self,
-        out: &mut String,
-        index: usize,
-        write_text: impl FnOnce(&mut String),
-    ) {
-        self.head(out, FILTER);
+    /// What a token adds to the choice `index`.
+    pub(crate) fn delta(&self, out: &mut String, index: usize, delta: &Delta<'_>) {
+        let is_call = matches!(delta, Delta::Call { .. } | Delta::Arguments { .. });
+        // Calls are not looked at by the filter.
+        self.head(out, if is_call { "{}" } else { FILTER });
         if self.operation == Operation::ChatCompletions {
-            out.push_str(r#""delta":{"content":""#);
-            write_text(out);
-            out.push_str(r#""},"finish_reason":null,"index":"#);
+            out.push_str(r#""delta":{"#);
+            write_delta(out, delta);
+            out.push_str(r#"},"finish_reason":null,"index":"#);
             put(out, "", index);
             out.push_str(r#","logprobs":null"#);
         } else {
             out.push_str(r#""finish_reason":null,"index":"#);
             put(out, "", index);
             out.push_str(r#","logprobs":null,"text":""#);
-            write_text(out);
+            write_text(out, delta);
             out.push('"');
         }
         out.push_str(&self.tail);
@@ -130,23 +134,103 @@ impl Events {
     }
 }
 
+/// Writes the fields of a chat's delta.
+fn write_delta(out: &mut String, delta: &Delta<'_>) {
+    match delta {
+        Delta::Word(..) | Delta::Content(_) => out.push_str(r#""content":""#),
+        Delta::Refusal(_) => out.push_str(r#""refusal":""#),
+        Delta::Call { index, id, name } => {
+            out.push_str(r#""tool_calls":[{"function":{"arguments":"","name":""#);
+            escape(out, name);
+            out.push_str(r#""},"id":""#);
+            escape(out, id);
+            put(out, r#"","index":"#, index);
+            out.push_str(r#","type":"function"}]"#);
+            return;
+        }
+        Delta::Arguments { index, .. } => {
+            out.push_str(r#""tool_calls":[{"function":{"arguments":""#);
+            write_text(out, delta);
+            put(out, r#""},"index":"#, index);
+            out.push_str("}]");
+            return;
+        }
+    }
+    write_text(out, delta);
+    out.push('"');
+}
+
+/// Writes a delta's text as the inside of a string.
+fn write_text(out: &mut String, delta: &Delta<'_>) {
+    match delta {
+        Delta::Word(space, word) => {
+            out.push_str(space);
+            out.push_str(word);
+        }
+        Delta::Content(text) | Delta::Refusal(text) | Delta::Arguments { text, .. } => {
+            escape(out, text);
+        }
+        Delta::Call { .. } => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::dress::tests::envelope;
+    use super::super::dress::tests::{calls, envelope, says};
     use super::*;
 
     fn stream(dialect: Dialect, operation: Operation, includes_usage: bool) -> String {
+        stream_of(
+            says("one", Finish::Stop),
+            dialect,
+            operation,
+            includes_usage,
+        )
+    }
+
+    fn stream_of(
+        mut reply: Reply,
+        dialect: Dialect,
+        operation: Operation,
+        includes_usage: bool,
+    ) -> String {
         let events = Events::new(&envelope(dialect, operation), includes_usage);
         let mut out = String::new();
-        events.open(&mut out, 1);
-        events.token(&mut out, 0, |out| out.push_str("one"));
-        events.finish(&mut out, 0, Finish::Stop);
+        events.open(&mut out, std::slice::from_ref(&reply));
         let usage = Usage {
             prompt: 5,
-            completion: 1,
+            completion: reply.left(),
+            reasoning: 0,
         };
+        while reply.left() > 0 {
+            reply.next(|delta| events.delta(&mut out, 0, delta));
+        }
+        events.finish(&mut out, 0, reply.finish);
         events.close(&mut out, usage);
         out
+    }
+
+    #[test]
+    fn calls_are_streamed_by_name_and_then_piece_by_piece() {
+        let chat = Operation::ChatCompletions;
+        let frames = stream_of(calls(), Dialect::OpenAi, chat, false);
+        let deltas = frames.split_terminator("\n\n").filter_map(|frame| {
+            let json = frame.strip_prefix("data: ")?;
+            let frame: serde_json::Value = serde_json::from_str(json).ok()?;
+            Some(frame["choices"][0]["delta"].to_string())
+        });
+        insta::assert_snapshot!(deltas.collect::<Vec<_>>().join("\n"), @r#"
+        {"content":null,"refusal":null,"role":"assistant"}
+        {"tool_calls":[{"function":{"arguments":"","name":"weather"},"id":"call_1","index":0,"type":"function"}]}
+        {"tool_calls":[{"function":{"arguments":"{\""},"index":0}]}
+        {"tool_calls":[{"function":{"arguments":"city"},"index":0}]}
+        {"tool_calls":[{"function":{"arguments":"\":\""},"index":0}]}
+        {"tool_calls":[{"function":{"arguments":"Rome"},"index":0}]}
+        {"tool_calls":[{"function":{"arguments":"\"}"},"index":0}]}
+        {"tool_calls":[{"function":{"arguments":"","name":"weather"},"id":"call_2","index":1,"type":"function"}]}
+        {"tool_calls":[{"function":{"arguments":"{}"},"index":1}]}
+        {}
+        "#);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rand::distr::Alphanumeric;
 use crate::deployment::Target;
 use crate::exchange::Exchange;
 use crate::fault;
-use crate::generate::Text;
+use crate::generate::Reply;
 use crate::limit::{Charge, Ticket};
 use crate::openai::{Body, Envelope, Events, Operation, Refusal, Usage, write_answer};
 use crate::seed::{Key, Purpose};
@@ -57,10 +57,11 @@ async fn admitted<B: Body>(
         "application/json"
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let choices = choices(target, key, asked);
+    let choices = replies(target, key, asked);
     let usage = Usage {
         prompt: asked.prompt_tokens,
-        completion: choices.iter().map(Text::left).sum(),
+        completion: choices.iter().map(Reply::left).sum(),
+        reasoning: choices.iter().map(|reply| reply.reasoning).sum(),
     };
     exchange.book(|entry| {
         entry.completion_tokens = usage.completion;
@@ -108,11 +109,11 @@ fn admit<B: Body>(exchange: &Exchange, target: &Target, asked: Asked) -> Result<
     exchange.admit(target, &charge)
 }
 
-fn choices(target: &Target, key: Key, asked: Asked) -> Vec<Text> {
+fn replies(target: &Target, key: Key, asked: Asked) -> Vec<Reply> {
     let room = target.context_tokens() - asked.longest_prompt;
     let choices = 0..asked.choices;
     choices
-        .map(|index| Text::new(key, index, asked.max_tokens, room))
+        .map(|index| Reply::lorem(key, index, asked.max_tokens, room))
         .collect()
 }
 
@@ -145,16 +146,13 @@ async fn whole<B: Body>(
     exchange: &Exchange,
     target: &Target,
     key: Key,
-    mut choices: Vec<Text>,
+    mut choices: Vec<Reply>,
     usage: Usage,
     mut ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
-    let longest = choices.iter().map(Text::left).max().unwrap_or(0);
-    let ends: Vec<_> = choices.iter().map(|text| text.finish).collect();
-    let body = write_answer(&envelope, &ends, usage, |index, out| {
-        choices[index].write_rest(out);
-    });
+    let longest = choices.iter().map(Reply::left).max().unwrap_or(0);
+    let body = write_answer(&envelope, &mut choices, usage);
     let pace = target.pace(B::OPERATION);
     let deadlines = pace.deadlines(exchange.start, key.rng(Purpose::Latency));
     exchange.wait(deadlines.after(longest)).await;
@@ -168,16 +166,20 @@ fn stream<B: Body>(
     exchange: &Exchange,
     target: &Target,
     key: Key,
-    choices: Vec<Text>,
+    choices: Vec<Reply>,
     usage: Usage,
     includes_usage: bool,
     ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
     let pace = target.pace(B::OPERATION);
+    let events = Events::new(&envelope, includes_usage);
+    let mut opening = String::with_capacity(4_096);
+    events.open(&mut opening, &choices);
     let playback = Playback {
-        events: Events::new(&envelope, includes_usage),
-        choices,
+        events,
+        choices: choices.into_iter().map(Some).collect(),
+        opening,
         deadlines: pace.deadlines(exchange.start, key.rng(Purpose::Latency)),
         usage,
         interruption: exchange.interruption,

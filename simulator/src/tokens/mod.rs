@@ -5,6 +5,11 @@
 //! are remembered ([`cache`]), because load tests repeat their prompts.
 
 mod cache;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only random words are said so far")
+)]
+mod cut;
 mod pieces;
 mod vocabulary;
 
@@ -13,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tiktoken_rs::CoreBPE;
 
 pub(crate) use self::cache::Counter;
+pub(crate) use self::cut::Tokens;
 pub(crate) use self::vocabulary::Words;
 pub use self::vocabulary::words;
 

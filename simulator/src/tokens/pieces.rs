@@ -66,14 +66,14 @@ fn digit_boundary(text: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::super::Encoding;
     use super::*;
 
     /// Scripts, emoji, contractions, runs of spaces, line ends, punctuation and digits.
-    fn fragments() -> impl Strategy<Value = String> {
+    pub(in crate::tokens) fn fragments() -> impl Strategy<Value = String> {
         let fragment = prop_oneof![
             "[a-zA-Z']{1,12}",
             "[0-9]{1,9}",

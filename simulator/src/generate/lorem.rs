@@ -1,23 +1,20 @@
-//! What is answered: how many tokens, which words, which numbers.
-//!
-//! Everything follows from the request's key, so the same request gets the same answer,
-//! streamed or not; embeddings follow from the text alone, so equal texts are equal vectors.
+//! [`Lorem`]: random words, written without a tokenizer.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
 
-use crate::openai::{Embedding, Finish};
+use super::{Reply, Said};
+use crate::openai::Finish;
 use crate::seed::{Key, Purpose};
 use crate::tokens::Words;
 
-/// The answer of one choice: a number of tokens of random words.
+/// So many random words, each of them one token; drawn when they are written.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct Lorem {
     words: Words<ChaCha8Rng>,
     left: u64,
     is_first: bool,
-    pub(crate) finish: Finish,
 }
 
 /// Answers of unlimited length are log-normal around this many tokens …
@@ -29,10 +26,10 @@ const SIGMA: f64 = 0.86;
 /// … and never longer: beyond the trace's 99th percentile of 601, but not by much.
 const MOST_TOKENS: f64 = 1_024.0;
 
-impl Text {
-    /// The answer numbered `index` to a request: exactly `wanted` tokens, or a number of its
-    /// own choosing of at most `room`.
-    pub(crate) fn new(key: Key, index: u32, wanted: Option<u64>, room: u64) -> Self {
+impl Reply {
+    /// Random words, numbered `index` of a request's answers: exactly `wanted` tokens, or a
+    /// number of their own choosing of at most `room`.
+    pub(crate) fn lorem(key: Key, index: u32, wanted: Option<u64>, room: u64) -> Self {
         let key = key.numbered(index.into());
         let (left, finish) = match wanted {
             Some(wanted) => (wanted, Finish::Length),
@@ -41,32 +38,46 @@ impl Text {
                 length => (length, Finish::Stop),
             },
         };
+        Self::new(Said::Lorem(Lorem::new(key, left)), finish)
+    }
+}
+
+impl Lorem {
+    fn new(key: Key, left: u64) -> Self {
         Self {
             words: Words::new(key.rng(Purpose::Words)),
             left,
             is_first: true,
-            finish,
         }
     }
 
     /// Tokens not yet written.
-    pub(crate) fn left(&self) -> u64 {
+    pub(super) fn left(&self) -> u64 {
         self.left
     }
 
-    /// Writes the next token.
-    pub(crate) fn write_token(&mut self, out: &mut String) {
-        if !std::mem::take(&mut self.is_first) {
-            out.push(' ');
-        }
-        out.push_str(self.words.draw());
+    /// Leaves out what is beyond `most` tokens.
+    pub(super) fn keep(&mut self, most: u64) {
+        self.left = self.left.min(most);
+    }
+
+    /// The next token: what stands before the word, and the word.
+    pub(super) fn next(&mut self) -> (&'static str, &'static str) {
         self.left -= 1;
+        let space = if std::mem::take(&mut self.is_first) {
+            ""
+        } else {
+            " "
+        };
+        (space, self.words.draw())
     }
 
     /// Writes all tokens that are left.
     pub(crate) fn write_rest(&mut self, out: &mut String) {
         while self.left > 0 {
-            self.write_token(out);
+            let (space, word) = self.next();
+            out.push_str(space);
+            out.push_str(word);
         }
     }
 }
@@ -82,34 +93,25 @@ fn length(rng: &mut impl Rng) -> u64 {
     tokens
 }
 
-/// A unit vector of `size` numbers that follows from `key` alone.
-pub(crate) fn embedding(key: Key, size: u32) -> Embedding {
-    let mut rng = key.rng(Purpose::Embedding);
-    let mut numbers: Embedding = (0..size).map(|_| rng.random_range(-1.0..1.0f32)).collect();
-    let length = numbers.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if length > 0.0 {
-        for number in &mut numbers {
-            *number /= length;
-        }
-    }
-    numbers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tokens::Encoding;
 
-    fn write(mut text: Text) -> String {
+    fn write(key: Key, index: u32, tokens: u64) -> String {
+        let reply = Reply::lorem(key, index, Some(tokens), 4_000);
+        let Said::Lorem(mut lorem) = reply.said else {
+            panic!("expected random words")
+        };
         let mut out = String::new();
-        text.write_rest(&mut out);
+        lorem.write_rest(&mut out);
         out
     }
 
     #[test]
     fn an_answer_has_exactly_the_wanted_number_of_tokens() {
         for tokens in [1, 2, 10, 999] {
-            let text = write(Text::new(Key::new(1), 0, Some(tokens), 4_000));
+            let text = write(Key::new(1), 0, tokens);
             for encoding in [Encoding::Cl100k, Encoding::O200k] {
                 assert_eq!(encoding.count(&text) as u64, tokens, "{encoding:?} {text}");
             }
@@ -119,8 +121,8 @@ mod tests {
     #[test]
     fn an_answer_without_a_limit_is_neither_empty_nor_fills_the_context() {
         let lengths: Vec<_> = (0..1_000)
-            .map(|index| Text::new(Key::new(1), index, None, 100_000))
-            .map(|text| (text.left(), text.finish))
+            .map(|index| Reply::lorem(Key::new(1), index, None, 100_000))
+            .map(|reply| (reply.left(), reply.finish))
             .collect();
         assert!(lengths.iter().all(|(left, _)| (1..=1_024).contains(left)));
         assert!(lengths.iter().all(|(_, finish)| *finish == Finish::Stop));
@@ -133,24 +135,15 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_limit_ends_where_the_context_does() {
-        let text = Text::new(Key::new(1), 0, None, 1);
-        assert_eq!((text.left(), text.finish), (1, Finish::Length));
+        let reply = Reply::lorem(Key::new(1), 0, None, 1);
+        assert_eq!((reply.left(), reply.finish), (1, Finish::Length));
     }
 
     #[test]
     fn answers_follow_from_key_and_index() {
-        let text = |seed, index| write(Text::new(Key::new(seed), index, Some(8), 100));
+        let text = |seed, index| write(Key::new(seed), index, 8);
         assert_eq!(text(1, 0), text(1, 0));
         assert_ne!(text(1, 0), text(1, 1));
         assert_ne!(text(1, 0), text(2, 0));
-    }
-
-    #[test]
-    fn embeddings_are_unit_vectors_that_follow_from_the_key() {
-        let vector = embedding(Key::new(1), 1_536);
-        let length: f32 = vector.iter().map(|x| x * x).sum();
-        assert!((length - 1.0).abs() < 1e-4, "{length}");
-        assert_eq!(vector, embedding(Key::new(1), 1_536));
-        assert_ne!(vector, embedding(Key::new(2), 1_536));
     }
 }
