@@ -41,13 +41,7 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
         .layer(from_fn(auth::operations))
         .layer(from_fn_with_state(Arc::clone(shared), receive::receive));
 
-    let admin = Router::new()
-        .route("/config", get(admin::config).patch(admin::patch))
-        .route("/ledger", get(admin::ledger))
-        .route("/clock", get(admin::clock))
-        .route("/reset", post(admin::reset))
-        .method_not_allowed_fallback(admin::wrong_method)
-        .fallback(admin::not_found)
+    let admin = admin::routes()
         .layer(from_fn_with_state(Arc::clone(shared), auth::admin))
         .with_state(Arc::clone(shared));
 

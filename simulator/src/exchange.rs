@@ -179,16 +179,9 @@ impl Exchange {
     /// The key of everything drawn for this request: by its id and ordinal, or by its number.
     pub(crate) fn key(&self, target: &Target) -> Key {
         let key = self.received.live.key.named(target.name());
-        self.book(|entry| {
-            let ids = [
-                &entry.request_id,
-                &entry.client_request_id,
-                &entry.traceparent,
-            ];
-            match ids.into_iter().flatten().next() {
-                Some(id) => key.named(id).numbered(entry.ordinal.into()),
-                None => key.numbered(entry.number),
-            }
+        self.book(|entry| match entry.correlation() {
+            Some(id) => key.named(id).numbered(entry.ordinal.into()),
+            None => key.numbered(entry.number),
         })
     }
 

@@ -81,12 +81,14 @@ mod identity;
 mod latency;
 mod ledger;
 mod limit;
+mod metrics;
 pub mod model;
 mod openai;
 mod receive;
 mod routes;
 mod seed;
 mod serve;
+mod server;
 mod simulator;
 mod slashes;
 mod stream;
@@ -94,7 +96,10 @@ pub mod tokens;
 
 pub use self::config::SimulatorConfig;
 pub use self::fault::delivered;
-pub use self::ledger::{Credential, Entry, Ledger};
+pub use self::ledger::{
+    Contradiction, Counters, Credential, Entry, Filter, InvalidStatus, Ledger, StatusFilter, Total,
+};
 pub use self::openai::Operation;
 pub use self::serve::serve;
-pub use self::simulator::{Control, Simulator};
+pub use self::server::{Server, StartError};
+pub use self::simulator::{Control, Memory, Simulator};

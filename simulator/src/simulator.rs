@@ -1,20 +1,29 @@
 //! [`Simulator`]: one resource with its deployments, and the handles to it.
 
 use std::collections::HashMap;
+use std::io;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
 use clock::{Clock, Moment};
-use http::HeaderValue;
+use http::{HeaderValue, Request, Response};
+use http_body_util::BodyExt;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use crate::app::app;
-use crate::config::{ConfigError, Deployment, Limiter, RateLimitHeader, SimulatorConfig, patch};
+use crate::config::{
+    ConfigError, ConfigErrors, Deployment, Limiter, RateLimitHeader, SimulatorConfig, patch,
+};
 use crate::deployment::Target;
-use crate::fault::{Door, Faults};
+use crate::fault::{Door, Faults, delivered};
 use crate::ledger::Ledger;
 use crate::model::{Model, UNDEFINED_CHAT, UNDEFINED_EMBEDDINGS};
 use crate::openai::{Operation, Refusal};
@@ -28,6 +37,29 @@ pub struct Simulator(pub(crate) Arc<Shared>);
 /// Changes a running simulator; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control(Arc<Shared>);
+
+/// What a simulator remembers of the requests it has seen.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Memory {
+    /// What limits have admitted.
+    Limits,
+    /// What faults have counted, and when they began.
+    Faults,
+    /// Entries and counters.
+    Ledger,
+}
+
+impl Memory {
+    /// Its name in queries.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Limits => "limits",
+            Self::Faults => "faults",
+            Self::Ledger => "ledger",
+        }
+    }
+}
 
 /// What all requests share.
 #[derive(Debug)]
@@ -98,6 +130,25 @@ impl Simulator {
         app(&self.0)
     }
 
+    /// Sends a request without a socket and takes the answer to its end.
+    ///
+    /// # Errors
+    /// What a client would see where the connection is refused, or breaks before the end.
+    pub async fn send<B: Into<Body>>(&self, request: Request<B>) -> io::Result<Response<Bytes>> {
+        let answer = self.router().oneshot(request.map(Into::into)).await;
+        let (parts, body) = delivered(answer.unwrap_or_else(|never| match never {}))?.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }
+
+    /// Changes the configuration while running; see [`Control::set`].
+    ///
+    /// # Errors
+    /// Every reason why the result would not be a valid configuration.
+    pub fn set(&self, toml: &str) -> Result<(), ConfigErrors> {
+        self.control().set(toml)
+    }
+
     /// What has reached this simulator.
     pub fn ledger(&self) -> Ledger {
         self.0.ledger.clone()
@@ -126,6 +177,27 @@ impl Control {
     /// Beside the simulator's own keys it shows those of microsoft/aoai-api-simulator.
     pub fn config(&self) -> Value {
         patch::shown(&self.0.live().config)
+    }
+
+    /// Merges what a file would say into the running configuration, or changes nothing; lists
+    /// are replaced whole.
+    ///
+    /// # Errors
+    /// Every reason why the result would not be a valid configuration.
+    ///
+    /// # Examples
+    /// ```
+    /// # let server = simulator::Simulator::start("[deployments.gpt-4o]\nmodel = \"gpt-4o\"")?;
+    /// server.set("faults = [{ when = { first = 2 }, play = { status = { code = 503 } } }]")?;
+    /// server.set("deployments.gpt-4o.tokens_per_minute = 1_000")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set(&self, toml: &str) -> Result<(), ConfigErrors> {
+        let patch = toml::from_str(toml).map_err(|error| {
+            let nowhere: [&str; 0] = [];
+            ConfigErrors(vec![ConfigError::new(nowhere, error.to_string())])
+        })?;
+        self.patch(&patch).map_err(ConfigErrors)
     }
 
     /// Merges a JSON merge patch (RFC 7396) into the running configuration, or changes nothing.
@@ -157,12 +229,22 @@ impl Control {
 
     /// Empties limit windows and the ledger; faults count from now on.
     pub fn reset(&self) {
-        let live = self.0.live();
-        live.faults.reset(self.0.clock.now());
-        for target in live.targets.values() {
-            target.gate().reset();
+        for memory in [Memory::Limits, Memory::Faults, Memory::Ledger] {
+            self.forget(memory);
         }
-        self.0.ledger.reset();
+    }
+
+    /// Resets only `memory`.
+    pub fn forget(&self, memory: Memory) {
+        let live = self.0.live();
+        match memory {
+            Memory::Limits => live
+                .targets
+                .values()
+                .for_each(|target| target.gate().reset()),
+            Memory::Faults => live.faults.reset(self.0.clock.now()),
+            Memory::Ledger => self.0.ledger.reset(),
+        }
     }
 }
 

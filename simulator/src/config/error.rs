@@ -19,6 +19,11 @@ pub struct ConfigError {
     pub help: Option<String>,
 }
 
+/// Every mistake of a change that was refused whole.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
 impl ConfigError {
     /// The mistake `message` at the key `path`.
     pub fn new<P: Into<String>>(

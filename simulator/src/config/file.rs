@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -33,24 +34,13 @@ impl File {
     /// # Errors
     /// Every mistake with its line and column.
     pub fn resolve(name: &str, text: &str) -> Result<Vec<(String, SimulatorConfig)>, Diagnostics> {
-        let (root, syntax) = DeTable::parse_recoverable(text);
-        let mut reader = Reader {
-            name,
-            text,
-            found: Vec::new(),
-            broken: Vec::new(),
-        };
-        for error in syntax {
-            reader.toml(&error, None);
-        }
-        reader.finish_if_wrong()?;
-        let root = root.into_inner();
+        let (root, mut reader) = Reader::parse(name, text)?;
         let file = reader.file(&root);
         let mut resolved = Vec::new();
         for (simulator, section) in &file.simulators {
             match section.resolve(simulator, &file.deployments) {
                 Ok(config) => resolved.push((simulator.clone(), config)),
-                Err(errors) => reader.unresolved(&root, simulator, errors),
+                Err(errors) => reader.unresolved(&root, &["simulators", simulator], errors),
             }
         }
         reader.finish_if_wrong()?;
@@ -59,6 +49,21 @@ impl File {
             locate(&root, &path).0.start
         });
         Ok(resolved)
+    }
+}
+
+impl FromStr for SimulatorConfig {
+    type Err = Diagnostics;
+
+    /// Reads one simulator by itself: what a file has below `[simulators.NAME]`.
+    fn from_str(text: &str) -> Result<Self, Diagnostics> {
+        let (root, mut reader) = Reader::parse("simulator", text)?;
+        let whole = Spanned::new(0..text.len(), DeValue::Table(root.clone()));
+        let section = reader.simulator(&[], &whole);
+        let resolved = section.resolve("simulator", &BTreeMap::new());
+        let resolved = resolved.map_err(|errors| reader.unresolved(&root, &[], errors));
+        reader.finish_if_wrong()?;
+        Ok(resolved.expect("what is wrong with a section was found by the reader"))
     }
 }
 
@@ -71,7 +76,23 @@ struct Reader<'a> {
     broken: Vec<Vec<String>>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// The tables of a text that is TOML.
+    fn parse(name: &'a str, text: &'a str) -> Result<(DeTable<'a>, Self), Diagnostics> {
+        let (root, syntax) = DeTable::parse_recoverable(text);
+        let mut reader = Self {
+            name,
+            text,
+            found: Vec::new(),
+            broken: Vec::new(),
+        };
+        for error in syntax {
+            reader.toml(&error, None);
+        }
+        reader.finish_if_wrong()?;
+        Ok((root.into_inner(), reader))
+    }
+
     fn file(&mut self, root: &DeTable<'_>) -> File {
         let mut file = File::default();
         for (key, value) in root {
@@ -179,14 +200,14 @@ impl Reader<'_> {
         self.push(error.span().unwrap_or(0..0), error.message(), help);
     }
 
-    /// Mistakes that were found in resolving `simulator`, unless they follow from others.
-    fn unresolved(&mut self, root: &DeTable<'_>, simulator: &str, errors: Vec<ConfigError>) {
+    /// Mistakes that were found in resolving the section `at`, unless they follow from others.
+    fn unresolved(&mut self, root: &DeTable<'_>, at: &[&str], errors: Vec<ConfigError>) {
         for error in errors {
             let mut path = error.path;
             if path.first().is_some_and(|first| first == "^deployments") {
                 path[0].remove(0);
             } else {
-                path.splice(0..0, ["simulators".to_owned(), simulator.to_owned()]);
+                path.splice(0..0, at.iter().map(ToString::to_string));
             }
             let (span, is_there) = locate(root, &path);
             let section = &path[..path.len().saturating_sub(1)];

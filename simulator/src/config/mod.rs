@@ -26,7 +26,7 @@ pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use self::distribution::Sampler;
 pub use self::distribution::{Distribution, InvalidDistribution};
-pub use self::error::ConfigError;
+pub use self::error::{ConfigError, ConfigErrors};
 pub use self::fault::{
     CutFault, Fault, Flap, Play, RetryAfterStyle, StallFault, StatusFault, When,
 };

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use clock::Clock;
 use tokio_util::sync::CancellationToken;
 
-use super::{Arrival, Entry, Guard};
+use super::tally::Tally;
+use super::{Arrival, Counters, Entry, Filter, Guard};
 
 /// Keeps about half a gigabyte at most; a run that needs more reads the ledger as it goes.
 const CAPACITY: usize = 1_000_000;
@@ -28,6 +29,8 @@ struct Book {
     capacity: usize,
     entries: VecDeque<Page>,
     seen: HashMap<Arc<str>, Seen>,
+    /// Of all entries since the last reset, those dropped since too.
+    tally: Arc<Tally>,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl Ledger {
             capacity,
             entries: VecDeque::new(),
             seen: HashMap::new(),
+            tally: Arc::default(),
         };
         Self {
             clock,
@@ -68,14 +72,45 @@ impl Ledger {
 
     /// Copies of the entries from `number` on, oldest first; open ones as they are now.
     pub fn since(&self, number: u64) -> Vec<Entry> {
+        self.select(Filter {
+            since: number,
+            ..Filter::default()
+        })
+        .collect()
+    }
+
+    /// The entries that `filter` admits, oldest first; each as it is when it is taken.
+    pub fn select(&self, filter: Filter) -> impl Iterator<Item = Entry> + Send + use<> {
+        let most = filter.limit.unwrap_or(usize::MAX);
+        let pages = self.pages(filter.since).into_iter();
+        let admitted = pages.filter_map(move |entry| {
+            let entry = lock(&entry);
+            filter.admits(&entry).then(|| entry.clone())
+        });
+        admitted.take(most)
+    }
+
+    /// Handles to the entries from `number` on.
+    fn pages(&self, number: u64) -> Vec<Arc<Mutex<Entry>>> {
         // Held only while the handles are copied: arrivals must not wait for a reader.
-        let pages: Vec<_> = {
-            let book = self.lock();
-            let skipped = usize::try_from(number.saturating_sub(book.first)).unwrap_or(usize::MAX);
-            let pages = book.entries.iter().skip(skipped);
-            pages.map(|page| Arc::clone(&page.entry)).collect()
-        };
-        pages.iter().map(|entry| lock(entry).clone()).collect()
+        let book = self.lock();
+        let skipped = usize::try_from(number.saturating_sub(book.first)).unwrap_or(usize::MAX);
+        let pages = book.entries.iter().skip(skipped);
+        pages.map(|page| Arc::clone(&page.entry)).collect()
+    }
+
+    /// What all requests since the last reset add up to, those that were dropped too.
+    pub fn counters(&self) -> Counters {
+        self.tally().counters()
+    }
+
+    /// Waits until no request is open: on sockets a caller may have left before that is noticed.
+    pub async fn settled(&self) {
+        self.tally().settled().await;
+    }
+
+    fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.lock().tally)
     }
 
     /// How many entries are open: arrived, and neither ended nor dropped.
@@ -98,6 +133,7 @@ impl Ledger {
         book.first = 0;
         book.entries.clear();
         book.seen.clear();
+        book.tally = Arc::default();
     }
 
     /// Opens the entry of a request that has just arrived at a simulator that is `up`.
@@ -119,8 +155,9 @@ impl Ledger {
             entry: Arc::clone(&entry),
             correlation,
         });
+        let tally = Arc::clone(&book.tally);
         drop(book);
-        Guard::new(entry, self.clock.clone(), up)
+        Guard::new(entry, self.clock.clone(), up, tally)
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {

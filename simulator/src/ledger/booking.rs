@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::book::lock;
+use super::tally::Tally;
 use super::{Credential, Entry};
 use crate::openai::headers;
 
@@ -44,12 +45,7 @@ impl Arrival {
             credential_hashes: credential_hashes(&parts.headers),
             ..Entry::default()
         };
-        let ids = [
-            &entry.request_id,
-            &entry.client_request_id,
-            &entry.traceparent,
-        ];
-        let correlation = ids.into_iter().flatten().next().cloned();
+        let correlation = entry.correlation().map(str::to_owned);
         Self { entry, correlation }
     }
 }
@@ -125,6 +121,7 @@ pub(crate) struct Guard {
     clock: Clock,
     /// Cancelled when the simulator is stopped under the request.
     up: CancellationToken,
+    tally: Arc<Tally>,
     end: End,
 }
 
@@ -140,11 +137,18 @@ enum End {
 }
 
 impl Guard {
-    pub(super) fn new(entry: Arc<Mutex<Entry>>, clock: Clock, up: CancellationToken) -> Self {
+    pub(super) fn new(
+        entry: Arc<Mutex<Entry>>,
+        clock: Clock,
+        up: CancellationToken,
+        tally: Arc<Tally>,
+    ) -> Self {
+        tally.opened();
         Self {
             entry,
             clock,
             up,
+            tally,
             end: End::Open,
         }
     }
@@ -190,6 +194,7 @@ impl Drop for Guard {
         if self.end == End::Finished && !entry.streamed && entry.refusal.is_none() {
             entry.tokens_yielded = entry.completion_tokens;
         }
+        self.tally.closed(&entry);
     }
 }
 

@@ -76,6 +76,19 @@ pub struct Entry {
     pub aborted_by_client: bool,
 }
 
+impl Entry {
+    /// The ids that the request carried, the most specific first.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &String> {
+        let ids = [&self.request_id, &self.client_request_id, &self.traceparent];
+        ids.into_iter().flatten()
+    }
+
+    /// What attempts of one request have in common, where they carry an id.
+    pub(crate) fn correlation(&self) -> Option<&str> {
+        self.ids().next().map(String::as_str)
+    }
+}
+
 /// How a request identified itself.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -8,8 +8,15 @@
 
 mod book;
 mod booking;
+mod claims;
 mod entry;
+mod filter;
+mod tally;
 
 pub use self::book::Ledger;
 pub(crate) use self::booking::{Arrival, Booking, Guard, bearer};
+pub use self::claims::Contradiction;
 pub use self::entry::{Credential, Entry};
+pub use self::filter::{Filter, InvalidStatus, StatusFilter};
+pub(crate) use self::tally::BUCKETS_S;
+pub use self::tally::{Counters, Total};

@@ -404,3 +404,20 @@ fn a_fault_for_connections_may_come_and_go_by_time() {
     assert!(config.stopped);
     assert_eq!(config.faults.len(), 2);
 }
+
+#[test]
+fn a_simulator_by_itself_is_read_like_one_of_a_file() {
+    let config: SimulatorConfig = "deployments.a.model = \"gpt-4o\"".parse().unwrap();
+    assert_eq!(config.deployments["a"].model.name, "gpt-4o");
+    let wrong = "seed = -1\n[deployments.a]\nmodel = \"gpt-9\"\ncolour = 1\n";
+    let error = wrong.parse::<SimulatorConfig>().unwrap_err().to_string();
+    let places: Vec<_> = error
+        .lines()
+        .filter(|line| line.starts_with("simulator:"))
+        .collect();
+    let starts: Vec<_> = places.iter().map(|place| &place[..14]).collect();
+    assert_eq!(
+        starts,
+        ["simulator:1:8:", "simulator:3:9:", "simulator:4:1:"]
+    );
+}
