@@ -29,7 +29,7 @@ pub(crate) struct Exchange {
     uri: Uri,
     method: Method,
     client_request_id: Option<HeaderValue>,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The deployment, where the path names it.
     named: Option<String>,
     /// When the answer's latency starts: at arrival, unless a fault delayed the request.
@@ -38,8 +38,8 @@ pub(crate) struct Exchange {
     pub(crate) interruption: Option<Interruption>,
     /// The connection it came on, if that is ours.
     pub(crate) line: Option<Arc<Line>>,
-    /// How long the answer's head is held back.
-    pub(crate) slow_headers: Option<Duration>,
+    /// A fault of the answer beside its text.
+    pub(crate) late_fault: Option<Play>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Exchange {
@@ -82,7 +82,7 @@ impl Exchange {
             named: None,
             interruption: None,
             line: None,
-            slow_headers: None,
+            late_fault: None,
         }
     }
 
@@ -103,13 +103,17 @@ impl Exchange {
         if faults.is_empty() {
             return None;
         }
+        let (attempt, credentials) =
+            self.book(|entry| (entry.ordinal, entry.credential_hashes.clone()));
         let arrival = Arrival {
             at: self.received.arrived,
             deployment: target.name(),
             operation,
             headers: &self.headers,
-            attempt: self.book(|entry| entry.ordinal),
+            attempt,
             key: self.key(target),
+            credentials: &credentials,
+            body: self.received.body.as_deref().unwrap_or_default(),
         };
         faults.decide(&arrival).cloned()
     }

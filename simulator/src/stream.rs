@@ -4,7 +4,8 @@
 //! latency a frame per token would cost more than the tokens. The tokens of several choices
 //! are due at the same time. Tokens that say nothing pass in silence.
 //!
-//! An interruption holds after a number of tokens: what was sent before leaves by itself.
+//! An interruption holds after a number of tokens: what was sent before leaves by itself. One
+//! that an answer was too short for was not played, and the ledger says so.
 
 use std::future::pending;
 use std::io;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use clock::{Clock, Moment};
 use rand_chacha::ChaCha8Rng;
 
-use crate::fault::{Interruption, break_off};
+use crate::fault::{Interruption, Part, Turn, break_off, half};
 use crate::generate::Reply;
 use crate::latency::Deadlines;
 use crate::ledger::Booking;
@@ -98,22 +99,35 @@ impl Playback {
     fn fill(&mut self, out: &mut String, sent: &mut u64, due: &mut Moment, now: Moment) -> Round {
         let mut all = Round::default();
         loop {
+            let from = out.len();
             let round = self.round(out);
             all.tokens += round.tokens;
             all.says |= round.says;
             all.is_last = round.is_last;
             *sent += 1;
+            Interruption::retouch(&mut self.interruption, Part::Token(*sent), out, from);
             if round.is_last {
                 break;
             }
             *due = self.deadlines.next();
-            let holds = self.interruption.is_some_and(|it| it.holds_after(*sent));
+            let it = self.interruption.as_ref();
+            let holds = it.is_some_and(|it| it.holds_after(*sent));
             if *due > now || holds || out.len() >= BATCH {
                 break;
             }
         }
         self.yielded(all.tokens);
         all
+    }
+
+    /// Writes what follows the last round.
+    fn close(&mut self, out: &mut String) {
+        let from = out.len();
+        self.events.close(out, self.usage);
+        Interruption::retouch(&mut self.interruption, Part::Close, out, from);
+        if self.interruption.is_some() {
+            self.booking.write(|entry| entry.fault = None);
+        }
     }
 
     /// What is to be written next begins with this.
@@ -147,16 +161,29 @@ async fn next(state: State) -> Option<(io::Result<Bytes>, State)> {
     };
     let mut out = playback.begin();
     loop {
-        match playback.interruption.take_if(|it| it.holds_after(sent)) {
-            Some(Interruption::Cut { .. }) => return Some((Err(break_off().await), State::Over)),
-            Some(Interruption::Stall { time: None, .. }) => pending().await,
-            Some(Interruption::Stall {
-                time: Some(time), ..
-            }) => {
+        match Interruption::strike(&mut playback.interruption, sent) {
+            None => {}
+            Some(Turn::Cut) => return Some((Err(break_off().await), State::Over)),
+            Some(Turn::Stall(None)) => pending().await,
+            Some(Turn::Stall(Some(time))) => {
                 due += time;
                 playback.deadlines.postpone(time);
             }
-            None => {}
+            Some(Turn::Truncate) => {
+                while !playback.round(&mut out).says {}
+                return Some((Ok(half(out)), State::Over));
+            }
+            Some(Turn::Fail(frame)) => return Some((Ok(frame.into()), State::Over)),
+            Some(Turn::Insert(frame)) => {
+                // Nothing but the opening can wait here.
+                playback.opening = out;
+                let state = State::Playing {
+                    sent,
+                    due,
+                    playback,
+                };
+                return Some((Ok(frame.into()), state));
+            }
         }
         let mut now = playback.clock.now();
         if due > now {
@@ -165,7 +192,7 @@ async fn next(state: State) -> Option<(io::Result<Bytes>, State)> {
         }
         let written = playback.fill(&mut out, &mut sent, &mut due, now);
         if written.is_last {
-            playback.events.close(&mut out, playback.usage);
+            playback.close(&mut out);
             return Some((Ok(out.into()), State::Over));
         }
         if written.says {

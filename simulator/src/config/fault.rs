@@ -75,6 +75,13 @@ pub struct When {
     /// Only requests with these headers, values and all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<BTreeMap<String, String>>,
+    /// Only requests with this credential: the first 16 hexadecimal digits of its SHA-256, as
+    /// ledgers tell it in `credential_hashes`. Never the key itself, which would be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Only requests whose body says that it is for this `user`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// A backend that goes down and comes back, again and again.
@@ -110,6 +117,23 @@ pub enum Play {
     Stall(StallFault),
     /// The answer's head starts, and is complete only this much later.
     SlowHeaders(Span),
+    /// The answer's body ends too early, and says that it is whole.
+    Truncated(TruncatedFault),
+    /// A frame that nobody can read comes in between; ahead of a body that is no stream.
+    Malformed(MalformedFault),
+    /// A stream ends in an event that tells of an error; a body that is no stream is that error,
+    /// with status 200. Charged like a whole answer.
+    Error(ErrorFault),
+    /// A frame of a stream comes twice. Requests for no stream do not meet it.
+    Duplicate(DuplicateFault),
+    /// The usage is missing: in a stream the last chunk, where it was asked for.
+    NoUsage,
+    /// A stream ends without `data: [DONE]`. Requests for no stream do not meet it.
+    NoDone,
+    /// A success says that its content is of this type; the body is as it should be.
+    ContentType(String),
+    /// The answer's body trickles.
+    SlowBody(SlowBodyFault),
 }
 
 /// An answer with a status of the author's choice.
@@ -176,6 +200,76 @@ pub struct StallFault {
     pub time: Option<Span>,
 }
 
+/// Where a body ends too early.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { after_tokens = 5 }"
+)]
+pub struct TruncatedFault {
+    /// Tokens of each choice that are sent before, and half of the frame that comes then; of a
+    /// body that is no stream, half the bytes are.
+    pub after_tokens: u64,
+}
+
+/// A frame that nobody can read.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { after_tokens = 5 }"
+)]
+pub struct MalformedFault {
+    /// Tokens of each choice that are sent before.
+    pub after_tokens: u64,
+    /// The frame, without the empty line after it; one whose JSON breaks off where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<String>,
+}
+
+/// An error where an answer was expected.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { after_tokens = 5 }"
+)]
+pub struct ErrorFault {
+    /// Tokens of each choice that are sent before.
+    pub after_tokens: u64,
+    /// What went wrong; that the server had an error where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The error's `type`; `server_error` by default.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The error's `code`; null by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Which frame comes twice.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { after_tokens = 5 }"
+)]
+pub struct DuplicateFault {
+    /// The last of so many tokens comes again, of the first choice that has as many.
+    pub after_tokens: NonZeroU64,
+}
+
+/// How slowly a body comes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { bytes = 64, every = \"100ms\" }"
+)]
+pub struct SlowBodyFault {
+    /// Bytes of a piece, at most.
+    pub bytes: NonZeroU64,
+    /// The least time from one piece to the next.
+    pub every: Span,
+}
+
 impl When {
     /// Whether it holds for every request.
     pub(crate) fn is_always(&self) -> bool {
@@ -193,6 +287,8 @@ impl When {
             ("deployment", self.deployment.is_some()),
             ("operation", self.operation.is_some()),
             ("header", self.header.is_some()),
+            ("key", self.key.is_some()),
+            ("user", self.user.is_some()),
         ];
         parts
             .into_iter()
@@ -228,6 +324,7 @@ impl When {
         for (name, value) in self.header.iter().flatten() {
             check_header(name, value, "header", errors);
         }
+        errors.extend(self.key.as_deref().and_then(check_key));
     }
 }
 
@@ -259,9 +356,37 @@ impl Fault {
             .into_iter()
             .map(|error| error.under(["when"]))
             .collect();
-        if let Play::Status(status) = &self.play {
-            let found = status.check().into_iter();
-            errors.extend(found.map(|error| error.under(["play", "status"])));
+        let found = self.play.check().into_iter();
+        errors.extend(found.map(|error| error.under(["play"])));
+        errors
+    }
+}
+
+impl Play {
+    /// Whether only a stream can meet it.
+    pub(crate) fn needs_a_stream(&self) -> bool {
+        matches!(self, Self::Duplicate(_) | Self::NoDone)
+    }
+
+    /// Checks what the types leave open.
+    pub(crate) fn check(&self) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        match self {
+            Self::Status(status) => {
+                let found = status.check().into_iter();
+                errors.extend(found.map(|error| error.under(["status"])));
+            }
+            Self::Malformed(malformed) if malformed.frame.as_deref() == Some("") => {
+                let message = "expected a frame, found ``";
+                errors.push(ConfigError::new(["malformed", "frame"], message));
+            }
+            Self::ContentType(with) if HeaderValue::from_str(with).is_err() => {
+                let found = with.escape_debug();
+                let message = format!("expected the value of a header, found `{found}`");
+                errors.push(ConfigError::new(["content_type"], message));
+            }
+            // Whatever their types allow.
+            _ => {}
         }
         errors
     }
@@ -297,6 +422,16 @@ impl StatusFault {
         }
         errors
     }
+}
+
+/// A key itself is not quoted: whoever wrote it here took it for its hash.
+fn check_key(key: &str) -> Option<ConfigError> {
+    let is_digit = |character: char| matches!(character, '0'..='9' | 'a'..='f');
+    let is_hash = key.len() == 16 && key.chars().all(is_digit);
+    (!is_hash).then(|| {
+        let message = "expected 16 hexadecimal digits, the start of the key's SHA-256";
+        ConfigError::new(["key"], message).with_help("printf %s \"$KEY\" | sha256sum | cut -c1-16")
+    })
 }
 
 fn check_header(name: &str, value: &str, key: &str, errors: &mut Vec<ConfigError>) {

@@ -28,7 +28,8 @@ pub(crate) use self::distribution::Sampler;
 pub use self::distribution::{Distribution, InvalidDistribution};
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::fault::{
-    CutFault, Fault, Flap, Play, RetryAfterStyle, StallFault, StatusFault, When,
+    CutFault, DuplicateFault, ErrorFault, Fault, Flap, MalformedFault, Play, RetryAfterStyle,
+    SlowBodyFault, StallFault, StatusFault, TruncatedFault, When,
 };
 pub use self::file::File;
 pub use self::identity::{Identity, IdentitySection};

@@ -79,6 +79,7 @@ impl SimulatorSection {
             stopped: self.stopped.unwrap_or(false),
             identity: self.identity.unwrap_or_default().resolve(),
             faults: self.faults.clone(),
+            faults_by_header: self.faults_by_header.unwrap_or(false),
             deployments,
         })
     }

@@ -39,6 +39,8 @@ pub struct SimulatorConfig {
     pub identity: Identity,
     /// What goes wrong; of several that hold, the first is played.
     pub faults: Vec<Fault>,
+    /// Whether a request may ask for a fault.
+    pub faults_by_header: bool,
     /// Deployments by name.
     pub deployments: BTreeMap<String, Deployment>,
 }
@@ -97,6 +99,7 @@ impl From<&SimulatorConfig> for SimulatorSection {
             stopped: Some(config.stopped),
             identity: Some(config.identity.into()),
             faults: config.faults.clone(),
+            faults_by_header: Some(config.faults_by_header),
             deployments: DeploymentList::Table(table.collect()),
         }
     }

@@ -51,6 +51,10 @@ pub struct SimulatorSection {
     /// What goes wrong; of several that hold, the first is played. A patch replaces the whole list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+    /// Whether a request may ask for a fault, in its header `x-simulator-fault`; false by default:
+    /// the header is not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults_by_header: Option<bool>,
     /// The deployments: names of shared ones, or a table.
     pub deployments: DeploymentList,
 }

@@ -9,13 +9,14 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
 
-use super::Interruption;
+use super::{Interruption, Turn};
 use crate::config::CutFault;
 
 impl From<CutFault> for Interruption {
     fn from(cut: CutFault) -> Self {
-        Self::Cut {
-            after_tokens: cut.after_tokens,
+        Self::After {
+            tokens: cut.after_tokens,
+            turn: Turn::Cut,
         }
     }
 }

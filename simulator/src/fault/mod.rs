@@ -11,14 +11,23 @@
 //! instead of an answer, or a body that ends in an error. Whoever carries answers to callers
 //! (`serve` on sockets, a service call in virtual time) turns them into what a caller would see.
 
+mod asked;
+mod content_type;
 mod cut;
 mod delay;
+mod duplicate;
+mod failure;
+mod interruption;
+mod malformed;
+mod missing;
 mod refused;
 mod reset;
 mod silence;
+mod slow_body;
 mod slow_headers;
 mod stall;
 mod status;
+mod truncated;
 mod when;
 
 #[cfg(test)]
@@ -26,15 +35,17 @@ mod tests;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use clock::{Clock, Moment};
+use clock::Moment;
 use http::{HeaderMap, StatusCode};
 
 pub(crate) use self::cut::break_off;
+use self::interruption::Touch;
+pub(crate) use self::interruption::{Interruption, Part, Turn, whole};
 pub(crate) use self::refused::Door;
+pub(crate) use self::truncated::half;
 use crate::config::{Fault, Play};
 use crate::deployment::Target;
 use crate::exchange::Exchange;
@@ -72,26 +83,10 @@ pub(crate) struct Arrival<'a> {
     pub(crate) attempt: u32,
     /// The key of what is drawn for it.
     pub(crate) key: Key,
-}
-
-/// A fault of the answer's body.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Interruption {
-    /// It breaks off after so many tokens.
-    Cut { after_tokens: u64 },
-    /// It stands still after so many tokens, for a time or for ever.
-    Stall {
-        after_tokens: u64,
-        time: Option<Duration>,
-    },
-}
-
-impl Interruption {
-    /// Whether it holds when so many tokens have been sent.
-    pub(crate) fn holds_after(self, sent: u64) -> bool {
-        let (Self::Cut { after_tokens } | Self::Stall { after_tokens, .. }) = self;
-        sent == after_tokens
-    }
+    /// Hashes of the credentials sent.
+    pub(crate) credentials: &'a [String],
+    /// The request's body.
+    pub(crate) body: &'a [u8],
 }
 
 impl Faults {
@@ -143,7 +138,8 @@ impl Armed {
     fn meets(&self, arrival: &Arrival<'_>, index: u64) -> bool {
         let mut progress = self.progress();
         let elapsed = arrival.at.since(progress.set);
-        if !self.fault.when.holds(arrival, elapsed, index) {
+        let fits = !self.fault.play.needs_a_stream() || arrival.wants_a_stream();
+        if !fits || !self.fault.when.holds(arrival, elapsed, index) {
             return false;
         }
         let before = progress.seen;
@@ -168,6 +164,14 @@ impl Play {
             Self::Cut(_) => "cut",
             Self::Stall(_) => "stall",
             Self::SlowHeaders(_) => "slow_headers",
+            Self::Truncated(_) => "truncated",
+            Self::Malformed(_) => "malformed",
+            Self::Error(_) => "error",
+            Self::Duplicate(_) => "duplicate",
+            Self::NoUsage => "no_usage",
+            Self::NoDone => "no_done",
+            Self::ContentType(_) => "content_type",
+            Self::SlowBody(_) => "slow_body",
         }
     }
 }
@@ -181,7 +185,9 @@ pub(crate) async fn before_admission(
     target: &Target,
     operation: Operation,
 ) -> Result<(), Response> {
-    let Some(play) = exchange.fault(target, operation) else {
+    let asked = asked::play(exchange);
+    let asked = asked.map_err(|invalid| exchange.refuse(&invalid.into(), None))?;
+    let Some(play) = asked.or_else(|| exchange.fault(target, operation)) else {
         return Ok(());
     };
     exchange.book(|entry| entry.fault = Some(play.as_str().to_owned()));
@@ -194,25 +200,35 @@ pub(crate) async fn before_admission(
         Play::Refused => {}
         Play::Cut(cut) => exchange.interruption = Some(cut.into()),
         Play::Stall(stall) => exchange.interruption = Some(stall.into()),
-        Play::SlowHeaders(time) => exchange.slow_headers = Some(time.get()),
+        Play::Truncated(truncated) => exchange.interruption = Some(truncated.into()),
+        Play::Malformed(malformed) => exchange.interruption = Some(malformed.into()),
+        Play::Error(error) => exchange.interruption = Some(error.into()),
+        Play::Duplicate(duplicate) => exchange.interruption = Some(duplicate.into()),
+        Play::NoUsage => exchange.interruption = Some(Interruption::Touch(Touch::NoUsage)),
+        Play::NoDone => exchange.interruption = Some(Interruption::Touch(Touch::NoDone)),
+        late @ (Play::SlowHeaders(_) | Play::ContentType(_) | Play::SlowBody(_)) => {
+            exchange.late_fault = Some(late);
+        }
     }
     Ok(())
 }
 
 /// Plays what belongs between the answer and its caller.
-pub(crate) async fn before_answer(exchange: &Exchange) {
-    if let Some(time) = exchange.slow_headers {
-        slow_headers::hold(exchange, time).await;
+pub(crate) async fn before_answer(exchange: &Exchange, mut response: Response) -> Response {
+    match &exchange.late_fault {
+        Some(Play::SlowHeaders(time)) => slow_headers::hold(exchange, time.get()).await,
+        Some(Play::ContentType(with)) => content_type::replace(&mut response, with),
+        Some(Play::SlowBody(slow)) => {
+            response = slow_body::trickle(response, *slow, &exchange.received.shared.clock);
+        }
+        _ => {}
     }
+    response
 }
 
-/// A body that is no stream, with the interruption it has to suffer.
-pub(crate) fn whole(body: String, interruption: Option<Interruption>, clock: &Clock) -> Body {
-    match interruption {
-        None => body.into(),
-        Some(Interruption::Cut { .. }) => cut::whole(body),
-        Some(Interruption::Stall { time, .. }) => stall::whole(body, time, clock.clone()),
-    }
+/// Whether `fault`, in a ledger's words, ends a body that is no stream without its answer.
+pub(crate) fn withholds(fault: &str) -> bool {
+    ["truncated", "error"].contains(&fault)
 }
 
 /// The response that stands for a connection that fails like this.

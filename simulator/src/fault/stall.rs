@@ -9,14 +9,14 @@ use bytes::Bytes;
 use clock::Clock;
 use futures::stream;
 
-use super::Interruption;
+use super::{Interruption, Turn};
 use crate::config::StallFault;
 
 impl From<StallFault> for Interruption {
     fn from(stall: StallFault) -> Self {
-        Self::Stall {
-            after_tokens: stall.after_tokens,
-            time: stall.time.map(clock::Span::get),
+        Self::After {
+            tokens: stall.after_tokens,
+            turn: Turn::Stall(stall.time.map(clock::Span::get)),
         }
     }
 }

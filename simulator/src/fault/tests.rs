@@ -1,6 +1,7 @@
 //! The decision, without a simulator.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -28,6 +29,8 @@ fn arrival(at: Moment, request: u64, attempt: u32, headers: &HeaderMap) -> Arriv
         headers,
         attempt,
         key: Key::new(42).numbered(request).numbered(attempt.into()),
+        credentials: &[],
+        body: b"",
     }
 }
 

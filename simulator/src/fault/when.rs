@@ -3,10 +3,29 @@
 use std::time::Duration;
 
 use rand::RngExt;
+use serde::Deserialize;
 
 use super::Arrival;
 use crate::config::When;
 use crate::seed::Purpose;
+
+/// What decides of a body. It is read again, as only faults that look at it have to pay for it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Glance {
+    user: Option<String>,
+    stream: Option<bool>,
+}
+
+impl Arrival<'_> {
+    /// Whether the answer is to be a stream.
+    pub(super) fn wants_a_stream(&self) -> bool {
+        self.glance().stream == Some(true)
+    }
+
+    fn glance(&self) -> Glance {
+        serde_json::from_slice(self.body).unwrap_or_default()
+    }
+}
 
 impl When {
     /// Whether every part holds but those that count; `index` is the fault's place in its list.
@@ -27,6 +46,14 @@ impl When {
                 .iter()
                 .flatten()
                 .all(|(name, value)| is_there(name, value))
+            && self
+                .key
+                .as_ref()
+                .is_none_or(|key| arrival.credentials.contains(key))
+            && self
+                .user
+                .as_ref()
+                .is_none_or(|user| arrival.glance().user.as_ref() == Some(user))
             && self.is_time(elapsed)
             && self.is_drawn(arrival, index)
     }

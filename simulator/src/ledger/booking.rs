@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::book::lock;
 use super::tally::Tally;
 use super::{Credential, Entry};
+use crate::fault;
 use crate::openai::headers;
 
 /// A request at the moment it arrives: what its head says.
@@ -191,7 +192,8 @@ impl Drop for Guard {
             entry.fault = Some(STOPPED.to_owned());
         }
         entry.aborted_by_client = self.end == End::Open && !was_stopped;
-        if self.end == End::Finished && !entry.streamed && entry.refusal.is_none() {
+        let is_withheld = entry.fault.as_deref().is_some_and(fault::withholds);
+        if self.end == End::Finished && !entry.streamed && entry.refusal.is_none() && !is_withheld {
             entry.tokens_yielded = entry.completion_tokens;
         }
         self.tally.closed(&entry);

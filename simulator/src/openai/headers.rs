@@ -42,6 +42,9 @@ pub(crate) const LIMIT_TOKENS: HeaderName = HeaderName::from_static("x-ratelimit
 /// Requests in the window of the limiter.
 pub(crate) const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 
+/// The fault that a request asks for; ours, not the service's.
+pub(crate) const SIMULATOR_FAULT: HeaderName = HeaderName::from_static("x-simulator-fault");
+
 /// The header that tells when the limit that refused lets pass again.
 pub(crate) const fn reset(reason: Reason) -> HeaderName {
     match reason {

@@ -41,6 +41,12 @@ impl Invalid {
         }
     }
 
+    /// A header that only the simulator knows says what it cannot play.
+    pub(crate) fn header(name: &str, why: impl std::fmt::Display) -> Self {
+        let message = format!("Invalid header '{name}': {why}.");
+        Self::new(message, name, "invalid_value")
+    }
+
     pub(crate) fn missing(param: &str) -> Self {
         let message = format!("Missing required parameter: '{param}'.");
         Self::new(message, param, "missing_required_parameter")

@@ -20,8 +20,7 @@ pub(crate) async fn embeddings(mut exchange: Exchange) -> Response {
     };
     let embedded = embed(&exchange, &target, &request).await;
     let response = embedded.unwrap_or_else(|refusal| exchange.refuse(&refusal, Some(&target)));
-    fault::before_answer(&exchange).await;
-    response
+    fault::before_answer(&exchange, response).await
 }
 
 async fn embed(
@@ -57,7 +56,11 @@ async fn embed(
     exchange.wait(due).await;
     ticket.answered(0);
     let clock = &exchange.received.shared.clock;
-    Ok((headers, fault::whole(body, exchange.interruption, clock)).into_response())
+    Ok((
+        headers,
+        fault::whole(body, exchange.interruption.clone(), clock),
+    )
+        .into_response())
 }
 
 /// Numbers per embedding. A model of fixed size ignores the request's wish, as

@@ -39,8 +39,7 @@ pub(super) async fn answer<B: Body>(exchange: Exchange, target: Target, asked: A
         Ok(ticket) => admitted::<B>(&exchange, &target, asked, ticket).await,
         Err(refusal) => exchange.refuse(&refusal, Some(&target)),
     };
-    fault::before_answer(&exchange).await;
-    response
+    fault::before_answer(&exchange, response).await
 }
 
 async fn admitted<B: Body>(
@@ -158,7 +157,7 @@ async fn whole<B: Body>(
     exchange.wait(deadlines.after(longest)).await;
     ticket.answered(usage.completion);
     let clock = &exchange.received.shared.clock;
-    fault::whole(body, exchange.interruption, clock)
+    fault::whole(body, exchange.interruption.clone(), clock)
 }
 
 /// The answer as a stream whose tokens leave when they are due.
@@ -182,7 +181,7 @@ fn stream<B: Body>(
         opening,
         deadlines: pace.deadlines(exchange.start, key.rng(Purpose::Latency)),
         usage,
-        interruption: exchange.interruption,
+        interruption: exchange.interruption.clone(),
         clock: exchange.received.shared.clock.clone(),
         booking: exchange.received.booking.clone(),
         ticket,

@@ -41,6 +41,14 @@ fn faults() -> impl Strategy<Value = Value> {
         json!({ "stall": { "after_tokens": 2, "time": "400ms" } }),
         json!({ "stall": { "after_tokens": 2 } }),
         json!({ "slow_headers": "200ms" }),
+        json!({ "truncated": { "after_tokens": 2 } }),
+        json!({ "malformed": { "after_tokens": 1 } }),
+        json!({ "error": { "after_tokens": 3 } }),
+        json!({ "duplicate": { "after_tokens": 2 } }),
+        json!("no_usage"),
+        json!("no_done"),
+        json!({ "content_type": "text/html" }),
+        json!({ "slow_body": { "bytes": 300, "every": "20ms" } }),
     ]);
     let when = prop::sample::select(vec![
         json!({}),

@@ -74,6 +74,54 @@ async fn a_cut_before_the_body_leaves_the_head() {
     assert!(text.ends_with("\r\n\r\n"), "{text}");
 }
 
+/// The head of an answer, and what follows it.
+fn parts(text: &str) -> (&str, &str) {
+    text.split_once("\r\n\r\n").unwrap()
+}
+
+#[tokio::test]
+async fn a_truncated_body_has_the_length_it_tells() {
+    let server = slow("{ play = { truncated = { after_tokens = 1 } } }").await;
+    let (text, error) = rest(&mut server.ask(&hello(1)).await).await;
+    let (head, body) = parts(&text);
+    assert!(error.is_none() && serde_json::from_str::<Value>(body).is_err());
+    assert!(
+        head.contains(&format!("content-length: {}\r\n", body.len())),
+        "{head}"
+    );
+    assert!(!server.settled().await[0].aborted_by_client);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_too_early_ends_as_streams_do() {
+    for play in [
+        "truncated = { after_tokens = 1 }",
+        "error = { after_tokens = 1 }",
+    ] {
+        let server = slow(&format!("{{ play = {{ {play} }} }}")).await;
+        let (text, error) = rest(&mut server.ask(&streamed(5)).await).await;
+        assert!(error.is_none() && !text.contains("[DONE]"));
+        assert!(text.ends_with("\r\n0\r\n\r\n"), "{text}");
+        let entry = &server.settled().await[0];
+        assert_eq!((entry.tokens_yielded, entry.aborted_by_client), (1, false));
+    }
+}
+
+#[tokio::test]
+async fn a_slow_body_tells_its_length_and_takes_its_time() {
+    let server = slow("{ play = { slow_body = { bytes = 200, every = \"20ms\" } } }").await;
+    let (text, _) = rest(&mut server.ask(&hello(1)).await).await;
+    let (head, body) = parts(&text);
+    assert!(
+        head.contains(&format!("content-length: {}\r\n", body.len())),
+        "{head}"
+    );
+    let entry = &server.settled().await[0];
+    let took = entry.ended.unwrap().since(entry.first_byte.unwrap());
+    let pauses = u32::try_from(body.len().div_ceil(200) - 1).unwrap();
+    assert!(took >= Duration::from_millis(20) * pauses, "{took:?}");
+}
+
 #[tokio::test]
 async fn slow_headers_begin_at_once_and_end_late() {
     let server = slow("{ play = { slow_headers = \"200ms\" } }").await;

@@ -14,10 +14,10 @@ use tower::ServiceExt;
 
 use crate::support::{Rig, chat, hello, path, post, simulator};
 
-const MS: fn(u64) -> Duration = Duration::from_millis;
+pub(crate) const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// A simulator whose faults are `faults`, in the words of a file.
-fn faulty(faults: &str) -> Rig {
+pub(crate) fn faulty(faults: &str) -> Rig {
     simulator(&format!(
         r#"
         faults = [{faults}]
@@ -31,20 +31,20 @@ fn faulty(faults: &str) -> Rig {
     ))
 }
 
-fn streamed(max_tokens: u64) -> Value {
+pub(crate) fn streamed(max_tokens: u64) -> Value {
     let mut body = hello(max_tokens);
     body["stream"] = json!(true);
     body
 }
 
 /// The answer as its caller gets it, or how the connection failed.
-async fn deliver(rig: &Rig, request: Request<Body>) -> Result<Response, ErrorKind> {
+pub(crate) async fn deliver(rig: &Rig, request: Request<Body>) -> Result<Response, ErrorKind> {
     let response = rig.simulator.router().oneshot(request).await.unwrap();
     delivered(response).map_err(|error| error.kind())
 }
 
 /// Reads a body until it ends, breaks off, or `deadline` comes: its text, and whether it broke.
-async fn read(rig: &Rig, response: Response, deadline: Moment) -> (String, bool) {
+pub(crate) async fn read(rig: &Rig, response: Response, deadline: Moment) -> (String, bool) {
     let mut body = response.into_body();
     let mut text = String::new();
     loop {
@@ -59,13 +59,13 @@ async fn read(rig: &Rig, response: Response, deadline: Moment) -> (String, bool)
 }
 
 /// Events of a stream that carry a token.
-fn tokens(text: &str) -> usize {
+pub(crate) fn tokens(text: &str) -> usize {
     let with_content = text.matches("\"delta\":{\"content\":\"").count();
     with_content - text.matches("\"delta\":{\"content\":\"\"").count()
 }
 
 /// What a fault does to the books: fault, status, refusal, charge, aborted.
-fn booked(entry: &Entry) -> (Option<&str>, u16, Option<&str>, u64, bool) {
+pub(crate) fn booked(entry: &Entry) -> (Option<&str>, u16, Option<&str>, u64, bool) {
     assert!(entry.ended.is_some());
     (
         entry.fault.as_deref(),

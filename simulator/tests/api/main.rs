@@ -17,6 +17,7 @@ mod identity;
 mod latency;
 mod ledger;
 mod library;
+mod odd_answers;
 mod openapi;
 mod rate_limit;
 mod schema;

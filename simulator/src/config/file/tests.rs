@@ -377,7 +377,7 @@ rate_limit_headers = ["retry-after", "retry-after-date"]
     sim.toml:12:30: invalid value: integer `0`, expected a nonzero u64
       12 | faults = [{ when = { first = 0 }, play = "reset" }]
          |                              ^
-    sim.toml:16:20: unknown variant `explode`, expected one of `status`, `delay`, `silence`, `refused`, `reset`, `cut`, `stall`, `slow_headers`
+    sim.toml:16:20: unknown variant `explode`, expected one of `status`, `delay`, `silence`, `refused`, `reset`, `cut`, `stall`, `slow_headers`, `truncated`, `malformed`, `error`, `duplicate`, `no_usage`, `no_done`, `content_type`, `slow_body`
       16 | faults = [{ play = "explode" }]
          |                    ^^^^^^^^^
     sim.toml:20:28: invalid type: string "5", expected a table such as { after_tokens = 5 }

@@ -167,7 +167,7 @@ fn a_patch_replaces_all_faults_and_null_removes_them() {
 
 #[test]
 fn a_wrong_fault_in_a_patch_is_told_with_its_place() {
-    insta::assert_snapshot!(refused(&json!({ "faults": [{ "play": "explode" }] })), @"faults: unknown variant `explode`, expected one of `status`, `delay`, `silence`, `refused`, `reset`, `cut`, `stall`, `slow_headers`");
+    insta::assert_snapshot!(refused(&json!({ "faults": [{ "play": "explode" }] })), @"faults: unknown variant `explode`, expected one of `status`, `delay`, `silence`, `refused`, `reset`, `cut`, `stall`, `slow_headers`, `truncated`, `malformed`, `error`, `duplicate`, `no_usage`, `no_done`, `content_type`, `slow_body`");
     insta::assert_snapshot!(refused(&json!({ "faults": [
         { "play": "silence" },
         { "when": { "deployment": "chap" }, "play": "silence" },
