@@ -163,7 +163,8 @@ pub struct RigHealth {
     pub lag_p99: Duration,
     /// The same, worst.
     pub lag_max: Duration,
-    /// 99th percentile of real timers' lateness on this machine, before the run; none in virtual time.
+    /// 99th percentile of real timers' lateness on this machine, before the run or during it, whichever
+    /// is worse; none in virtual time.
     pub timer_p99: Option<Duration>,
     /// Requests that the load driver itself counted, the cross-check of ours; none in virtual time.
     pub driver_requests: Option<u64>,

@@ -11,6 +11,7 @@ pub mod forecast;
 pub mod output;
 pub mod parent;
 mod sockets;
+mod timers;
 mod virtual_time;
 
 pub use self::conclusion::{Circumstances, Conclusion, RunError, conclude, run_id, skipped};

@@ -28,7 +28,7 @@ impl Stopwatch {
     }
 }
 
-/// How late `samples` real timers of three milliseconds fire here, shortest delay first.
+/// How late `samples` real timers of length `probe` fire here, one after the other.
 ///
 /// The rig multiplies a high percentile of this by its speed to know how finely it can tell
 /// simulated times apart on this machine at this moment.
@@ -36,14 +36,12 @@ impl Stopwatch {
     clippy::disallowed_methods,
     reason = "this crate is the edge that reads the machine's clock"
 )]
-pub async fn timer_overshoots(samples: usize) -> Vec<Duration> {
-    const PROBE: Duration = Duration::from_millis(3);
+pub async fn timer_overshoots(probe: Duration, samples: usize) -> Vec<Duration> {
     let mut overshoots = Vec::with_capacity(samples);
     for _ in 0..samples {
-        let deadline = Instant::now() + PROBE;
+        let deadline = Instant::now() + probe;
         async_io::Timer::at(deadline.into_std()).await;
         overshoots.push(deadline.elapsed());
     }
-    overshoots.sort_unstable();
     overshoots
 }

@@ -85,6 +85,18 @@ fn a_late_or_lazy_generator_invalidates() {
 }
 
 #[test]
+fn a_machine_that_wakes_sleepers_late_invalidates() {
+    let mut busy = run();
+    busy.evidence.rig.timer_p99 = Some(Duration::from_millis(20));
+    assert_eq!(busy.verdict().outcome, Outcome::Pass);
+    busy.evidence.rig.timer_p99 = Some(Duration::from_millis(21));
+    assert_invalid(
+        &busy,
+        "The machine was busy: 99 % of its timers are up to 21 ms late, 20 ms are tolerated.",
+    );
+}
+
+#[test]
 fn faults_of_the_rig_are_passed_on() {
     let mut run = run();
     run.evidence
