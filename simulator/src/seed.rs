@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Headers = 6,
     /// Whether a fault is played.
     Faults = 7,
+    /// JSON that follows a schema, and which tools are called.
+    Structure = 20,
 }
 
 impl Key {

@@ -10,6 +10,11 @@ mod lorem;
     expect(dead_code, reason = "only random words are said so far")
 )]
 mod reply;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no answer follows a schema yet")
+)]
+mod schema;
 
 pub(crate) use self::embedding::embedding;
 pub(crate) use self::lorem::Lorem;
