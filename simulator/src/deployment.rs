@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::config::{Deployment, Limiter, OperationLatencies, RateLimitHeader};
+use crate::config::{Deployment, Limiter, OperationLatencies, RateLimitHeader, ToolCalls};
 use crate::latency::Pace;
 use crate::limit::{Admission, Gate, Wait};
 use crate::model::{Kind, Model};
@@ -85,6 +85,11 @@ impl Target {
             Kind::Chat | Kind::ChatAndCompletions | Kind::Completions | Kind::Audio => false,
         };
         (self.0.deployment.embedding_size.get(), takes_dimensions)
+    }
+
+    /// When answers call tools that they may call.
+    pub(crate) fn tool_calls(&self) -> ToolCalls {
+        self.0.deployment.tool_calls
     }
 
     /// How fast it answers.

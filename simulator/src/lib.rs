@@ -62,8 +62,10 @@
 //!
 //! # What is not simulated
 //!
-//! - Meaning: answers are random words, embeddings random unit vectors. Tools, `stop`,
-//!   `logprobs` and response formats are read over; images and sounds cost no tokens.
+//! - Meaning: answers are random words, embeddings random unit vectors. Which tool is called is
+//!   drawn, and so is JSON: it follows its schema, not the question; `not`, `if` and a few more
+//!   keywords of schemas are read over. `functions` and tools that are no functions are refused.
+//!   `stop` and `logprobs` are read over; images and sounds cost no tokens.
 //! - Other operations: responses, models, images, audio, files, batches, assistants.
 //! - Content filtering, prompt caching, provisioned throughput, and the limiters of
 //!   2025 and later. Limits are exact, where Azure enforces them by many nodes and roughly.

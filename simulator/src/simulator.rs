@@ -20,7 +20,8 @@ use tower::ServiceExt;
 
 use crate::app::app;
 use crate::config::{
-    ConfigError, ConfigErrors, Deployment, Limiter, RateLimitHeader, SimulatorConfig, patch,
+    ConfigError, ConfigErrors, Deployment, Limiter, RateLimitHeader, SimulatorConfig, ToolCalls,
+    patch,
 };
 use crate::deployment::Target;
 use crate::fault::{Door, Faults, delivered};
@@ -316,6 +317,7 @@ impl Live {
             latency: None,
             // The size of ada-002.
             embedding_size: const { NonZeroU32::new(1_536).expect("not zero") },
+            tool_calls: ToolCalls::default(),
         };
         Target::new(name, &deployment, self.config.latency, Arc::default())
     }

@@ -6,7 +6,7 @@ use clock::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LatencySection;
+use super::{LatencySection, ToolCalls};
 
 /// A model deployment as written; `like` and defaults fill what is absent.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -46,6 +46,9 @@ pub struct DeploymentSection {
     /// Numbers in an embedding, instead of the model's own size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_size: Option<NonZeroU32>,
+    /// When answers call tools that they may call; `"when-asked"` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<ToolCalls>,
 }
 
 /// The rule by which a deployment admits requests.
@@ -100,6 +103,7 @@ impl DeploymentSection {
             retry_after: self.retry_after.or(base.retry_after),
             latency: self.latency.or(base.latency),
             embedding_size: self.embedding_size.or(base.embedding_size),
+            tool_calls: self.tool_calls.or(base.tool_calls),
         }
     }
 }

@@ -21,6 +21,7 @@ mod reference;
 mod resolve;
 mod resolved;
 mod section;
+mod tool_calls;
 
 pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
 pub use self::diagnostic::{Diagnostic, Diagnostics};
@@ -37,3 +38,4 @@ pub use self::latency::{Latency, LatencySection, OperationLatencies, OperationLa
 pub use self::reference::InvalidReferenceFile;
 pub use self::resolved::{Deployment, Limiter, SimulatorConfig};
 pub use self::section::{DeploymentList, SimulatorSection};
+pub use self::tool_calls::{CallsWhen, ToolCalls};

@@ -275,6 +275,7 @@ fn deployment(
             retry_after: section.retry_after,
             latency,
             embedding_size: embedding_size.unwrap_or_else(|| default_embedding_size(model)),
+            tool_calls: section.tool_calls.unwrap_or_default(),
         }),
         (model, limiter, latency, embedding_size, headers) => Err([
             model.err(),

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     DeploymentList, DeploymentSection, Fault, Identity, Latency, LimiterKind, OperationLatencies,
-    RateLimitHeader, SimulatorSection,
+    RateLimitHeader, SimulatorSection, ToolCalls,
 };
 use crate::model::Model;
 
@@ -62,6 +62,8 @@ pub struct Deployment {
     pub latency: Option<Latency>,
     /// Numbers in an embedding.
     pub embedding_size: NonZeroU32,
+    /// When answers call tools that they may call.
+    pub tool_calls: ToolCalls,
 }
 
 /// Which requests a deployment admits; one variant per kind with exactly its own parameters.
@@ -130,6 +132,7 @@ impl From<&Deployment> for DeploymentSection {
             retry_after: deployment.retry_after,
             latency: deployment.latency.map(Into::into),
             embedding_size: Some(deployment.embedding_size),
+            tool_calls: Some(deployment.tool_calls),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) enum Part {
     /// What the assistant says.
     Content(Tokens),
     /// Why it says nothing.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no answer is refused yet"))]
     Refusal(Tokens),
     /// What it asks to be done.
     Call(Call),

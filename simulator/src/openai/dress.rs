@@ -36,7 +36,6 @@ pub(crate) enum Finish {
     /// The longest answer allowed was reached.
     Length,
     /// Tools have to be called first.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no answer calls a tool yet"))]
     ToolCalls,
     /// The content filter ended it.
     #[expect(dead_code, reason = "no answer is filtered yet")]

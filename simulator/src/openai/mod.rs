@@ -21,7 +21,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::chat::ChatRequest;
+pub(crate) use self::chat::{ChatRequest, Choice, Offer, ResponseFormat};
 pub(crate) use self::completions::{CompletionsRequest, Prompt};
 pub(crate) use self::dress::{Envelope, Finish, Usage, write_answer};
 pub(crate) use self::embeddings::{Embedding, EmbeddingsRequest, Input, write_embeddings};

@@ -4,7 +4,8 @@ use axum::response::Response;
 
 use super::text::{Asked, answer};
 use crate::exchange::Exchange;
-use crate::openai::ChatRequest;
+use crate::generate::Structure;
+use crate::openai::{ChatRequest, Refusal};
 
 /// Answers a chat.
 pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
@@ -12,12 +13,19 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let prompt = request.texts();
+    let structure = match Structure::of(&request, target.tool_calls()) {
+        Ok(structure) => structure,
+        Err(invalid) => return exchange.refuse(&Refusal::Invalid(invalid), Some(&target)),
+    };
+    let encoding = target.model().encoding;
+    let definitions = request.definitions(encoding);
+    let mut prompt = request.texts();
     let characters = prompt.iter().map(|text| text.chars().count() as u64);
     let characters = characters.sum();
+    prompt.extend(definitions.texts.iter().map(String::as_str));
     let counter = &exchange.received.shared.counter;
-    let texts = counter.count(target.model().encoding, &prompt).await;
-    let prompt = texts.iter().sum::<u64>() + request.overhead();
+    let texts = counter.count(encoding, &prompt).await;
+    let prompt = texts.iter().sum::<u64>() + request.overhead() + definitions.overhead;
     let asked = Asked {
         characters: Some(characters),
         messages: request.messages(),
@@ -28,5 +36,5 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
         is_stream: request.is_stream(),
         includes_usage: request.includes_usage(),
     };
-    answer::<ChatRequest>(exchange, target, asked).await
+    answer::<ChatRequest>(exchange, target, asked, structure).await
 }

@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::text::{Asked, answer};
 use crate::exchange::Exchange;
+use crate::generate::Structure;
 use crate::openai::{CompletionsRequest, Prompt};
 
 /// Completes one or several prompts.
@@ -28,5 +29,5 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
         is_stream: request.is_stream(),
         includes_usage: request.includes_usage(),
     };
-    answer::<CompletionsRequest>(exchange, target, asked).await
+    answer::<CompletionsRequest>(exchange, target, asked, Structure::default()).await
 }

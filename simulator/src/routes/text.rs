@@ -10,7 +10,7 @@ use rand::distr::Alphanumeric;
 use crate::deployment::Target;
 use crate::exchange::Exchange;
 use crate::fault;
-use crate::generate::Reply;
+use crate::generate::{Reply, Structure};
 use crate::limit::{Charge, Ticket};
 use crate::openai::{Body, Envelope, Events, Operation, Refusal, Usage, write_answer};
 use crate::seed::{Key, Purpose};
@@ -34,9 +34,16 @@ pub(super) struct Asked {
 }
 
 /// Answers a request that was read: fits → limit → generate → latency.
-pub(super) async fn answer<B: Body>(exchange: Exchange, target: Target, asked: Asked) -> Response {
+///
+/// `structure` is what the answer is made of besides text.
+pub(super) async fn answer<B: Body>(
+    exchange: Exchange,
+    target: Target,
+    asked: Asked,
+    structure: Structure,
+) -> Response {
     let response = match admit::<B>(&exchange, &target, asked) {
-        Ok(ticket) => admitted::<B>(&exchange, &target, asked, ticket).await,
+        Ok(ticket) => admitted::<B>(&exchange, &target, asked, &structure, ticket).await,
         Err(refusal) => exchange.refuse(&refusal, Some(&target)),
     };
     fault::before_answer(&exchange, response).await
@@ -46,6 +53,7 @@ async fn admitted<B: Body>(
     exchange: &Exchange,
     target: &Target,
     asked: Asked,
+    structure: &Structure,
     ticket: Ticket,
 ) -> Response {
     let key = exchange.key(target);
@@ -56,7 +64,7 @@ async fn admitted<B: Body>(
         "application/json"
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let choices = replies(target, key, asked);
+    let choices = replies(target, key, asked, structure);
     let usage = Usage {
         prompt: asked.prompt_tokens,
         completion: choices.iter().map(Reply::left).sum(),
@@ -108,11 +116,18 @@ fn admit<B: Body>(exchange: &Exchange, target: &Target, asked: Asked) -> Result<
     exchange.admit(target, &charge)
 }
 
-fn replies(target: &Target, key: Key, asked: Asked) -> Vec<Reply> {
+fn replies(target: &Target, key: Key, asked: Asked, structure: &Structure) -> Vec<Reply> {
     let room = target.context_tokens() - asked.longest_prompt;
+    let encoding = target.model().encoding;
     let choices = 0..asked.choices;
     choices
-        .map(|index| Reply::lorem(key, index, asked.max_tokens, room))
+        .map(|index| match structure.reply(key, index, encoding) {
+            Some(mut reply) => {
+                reply.limit(asked.max_tokens.unwrap_or(room).min(room));
+                reply
+            }
+            None => Reply::lorem(key, index, asked.max_tokens, room),
+        })
         .collect()
 }
 

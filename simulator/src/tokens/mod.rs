@@ -5,12 +5,9 @@
 //! are remembered ([`cache`]), because load tests repeat their prompts.
 
 mod cache;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only random words are said so far")
-)]
 mod cut;
 mod pieces;
+pub(crate) mod tools;
 mod vocabulary;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -23,4 +23,6 @@ mod rate_limit;
 mod schema;
 mod sockets;
 mod streaming;
+mod structure;
+mod structure_errors;
 mod support;

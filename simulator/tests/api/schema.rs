@@ -55,6 +55,7 @@ fn the_schema_knows_every_key_that_is_read() {
         "retry_after",
         "latency",
         "embedding_size",
+        "tool_calls",
     ]
     "#);
     let wrong = toml::from_str::<DeploymentSection>("colour = 1")

@@ -7,7 +7,9 @@ use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::turns::{self, ToolCall};
 use crate::openai::Invalid;
+use crate::tokens::tools::call_overhead;
 
 const ROLES: [&str; 6] = [
     "system",
@@ -24,6 +26,8 @@ pub(super) struct Message {
     #[serde(default)]
     content: Content,
     name: Option<String>,
+    tool_calls: Option<Vec<ToolCall>>,
+    tool_call_id: Option<String>,
 }
 
 /// The texts of a message; images and sounds are not looked at.
@@ -43,12 +47,31 @@ impl Message {
 
     /// All texts whose tokens count.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.name.as_deref().into_iter().chain(self.contents())
+        let calls = self.tool_calls.iter().flatten().flat_map(ToolCall::texts);
+        let name = self.name.as_deref().into_iter();
+        name.chain(self.contents()).chain(calls)
     }
 
-    /// The tokens that frame the message: three and the role, one more for a name.
+    /// The tokens that frame the message: three and the role, one more for a name, and what
+    /// calls cost besides their texts.
     pub(super) fn overhead(&self) -> u64 {
-        4 + u64::from(self.name.is_some())
+        let calls = self.tool_calls.as_ref().map_or(0, Vec::len);
+        4 + u64::from(self.name.is_some()) + calls as u64 * call_overhead(calls)
+    }
+
+    /// Whether it is a tool's result.
+    pub(super) fn is_tool(&self) -> bool {
+        self.role == "tool"
+    }
+
+    /// The calls of an answer.
+    pub(super) fn tool_calls(&self) -> Option<&[ToolCall]> {
+        self.tool_calls.as_deref()
+    }
+
+    /// The call that it is the result of.
+    pub(super) fn tool_call_id(&self) -> Option<&str> {
+        self.tool_call_id.as_deref()
     }
 
     /// Whether the values make sense; `at` is where the message stands.
@@ -89,6 +112,7 @@ fn check_message(at: &str, message: &Value) -> Result<(), Invalid> {
         None | Some(Value::Null | Value::String(_)) => {}
         Some(name) => return Err(Invalid::wrong_type(&format!("{at}.name"), "a string", name)),
     }
+    turns::check(at, message)?;
     let param = format!("{at}.content");
     match fields.get("content") {
         None | Some(Value::Null | Value::String(_)) => Ok(()),

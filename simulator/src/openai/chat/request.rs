@@ -1,14 +1,20 @@
 //! `chat/completions`: the request.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::format::{self, Format, ResponseFormat};
 use super::messages::{self, Message};
+use super::tools::{self, Offer, Tool, Tools, Wanted};
+use super::turns;
 use crate::openai::check::Fields;
 use crate::openai::options::{
     MOST_CHOICES, StreamOptions, choices, in_range, includes_usage, stream_options_fit,
 };
 use crate::openai::{Body, Invalid, Operation};
+use crate::tokens::Encoding;
+use crate::tokens::tools::Costs;
 
 /// Source: <https://learn.microsoft.com/azure/ai-foundry/openai/quotas-limits>.
 const MOST_MESSAGES: usize = 2_048;
@@ -23,6 +29,12 @@ pub(crate) struct ChatRequest {
     n: Option<i64>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
+    tools: Option<Vec<Tool>>,
+    tool_choice: Option<Wanted>,
+    parallel_tool_calls: Option<bool>,
+    functions: Option<IgnoredAny>,
+    function_call: Option<IgnoredAny>,
+    response_format: Option<Format>,
 }
 
 impl ChatRequest {
@@ -61,6 +73,44 @@ impl ChatRequest {
     pub(crate) fn overhead(&self) -> u64 {
         self.messages.iter().map(Message::overhead).sum::<u64>() + 3
     }
+
+    /// What the definitions of tools and of the answer's schema cost on top of the messages.
+    pub(crate) fn definitions(&self, encoding: Encoding) -> Costs {
+        let mut costs = Costs::default();
+        for function in self.about_tools().functions() {
+            let description = function.description.as_deref().unwrap_or_default();
+            let parameters = function.parameters.as_ref();
+            costs.add_function(encoding, &function.name, description, parameters);
+        }
+        if let ResponseFormat::JsonSchema { schema, .. } = self.response_format() {
+            costs.add_schema(schema);
+        }
+        costs
+    }
+
+    /// What may or must be called instead of answering.
+    pub(crate) fn tools(&self) -> Option<Offer<'_>> {
+        self.about_tools().offer()
+    }
+
+    /// Whether what is to be answered are the results of tools.
+    pub(crate) fn ends_with_results(&self) -> bool {
+        self.messages.last().is_some_and(Message::is_tool)
+    }
+
+    /// What the answer's text has to be.
+    pub(crate) fn response_format(&self) -> ResponseFormat<'_> {
+        let format = self.response_format.as_ref();
+        format.map_or(ResponseFormat::Text, Format::wanted)
+    }
+
+    fn about_tools(&self) -> Tools<'_> {
+        Tools {
+            offered: self.tools.as_deref(),
+            choice: self.tool_choice.as_ref(),
+            parallel: self.parallel_tool_calls,
+        }
+    }
 }
 
 impl Body for ChatRequest {
@@ -71,6 +121,8 @@ impl Body for ChatRequest {
         fields.text("model")?;
         messages::check(fields.required("messages")?)?;
         fields.integers(&["max_tokens", "max_completion_tokens", "n"])?;
+        tools::check(body)?;
+        format::check(body)?;
         fields.streaming()
     }
 
@@ -84,6 +136,12 @@ impl Body for ChatRequest {
         }
         for (index, message) in self.messages.iter().enumerate() {
             message.validate(&format!("messages[{index}]"))?;
+        }
+        turns::validate(&self.messages)?;
+        self.about_tools().validate()?;
+        tools::refuse_functions(self.functions.is_some(), self.function_call.is_some())?;
+        if let Some(format) = &self.response_format {
+            format.validate(self.messages.iter().flat_map(Message::contents))?;
         }
         in_range("max_tokens", self.max_tokens, 1, u64::MAX)?;
         in_range(
@@ -114,7 +172,7 @@ mod tests {
     fn parts_names_and_absent_contents_are_read() {
         let body = br#"{"messages": [
             {"role": "system", "content": null},
-            {"role": "assistant", "tool_calls": [{"id": "x"}]},
+            {"role": "assistant"},
             {"role": "user", "name": "ann", "content": [
                 {"type": "text", "text": "what is this?"},
                 {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
