@@ -67,6 +67,10 @@ test *flags:
 sdk *flags:
     .ci/run build sdk "$@"
 
+# Send the simulator whatever comes to mind, in so many cases of each kind
+fuzz cases="20000" *flags:
+    PROPTEST_CASES={{ quote(replace(cases, "_", "")) }} cargo test --release --package aoai-simulator --test fuzz -- "${@:2}"
+
 # Lint all targets
 lint *flags:
     cargo clippy --workspace --all-targets "$@" -- --deny warnings

@@ -48,6 +48,7 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
     let all = Router::new()
         .route("/", get(admin::health))
         .route("/metadata/identity/oauth2/token", get(identity::token))
+        .method_not_allowed_fallback(admin::wrong_method)
         .with_state(Arc::clone(shared))
         .nest("/++", admin)
         .merge(operations);

@@ -213,7 +213,7 @@ async fn not_found() -> Response {
 }
 
 /// Something is at this path, for other methods.
-async fn wrong_method() -> Response {
+pub(crate) async fn wrong_method() -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", &[])
 }
 

@@ -157,6 +157,9 @@ async fn a_configured_key_protects_the_admin_api() {
 #[tokio::test(start_paused = true)]
 async fn wrong_admin_requests_get_json_errors() {
     let rig = unlimited();
+    let answer = admin(&rig, Method::POST, "/", &Value::Null).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(answer.json()["error"]["message"].is_string());
     assert_eq!(get(&rig, "/++/nothing").await.status, StatusCode::NOT_FOUND);
     let answer = admin(&rig, Method::DELETE, "/++/config", &Value::Null).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
