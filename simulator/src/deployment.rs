@@ -8,8 +8,9 @@ use crate::config::{Deployment, Limiter, OperationLatencies, RateLimitHeader, To
 use crate::latency::Pace;
 use crate::limit::{Admission, Gate, Wait};
 use crate::model::{Kind, Model};
-use crate::openai::{Operation, headers};
+use crate::openai::{Operation, Refusal, headers};
 use crate::seed::Key;
+use crate::slot::{Slot, Slots};
 
 /// A deployment at work; cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,17 +22,20 @@ struct Inner {
     header: HeaderValue,
     deployment: Deployment,
     gate: Arc<Gate>,
+    slots: Arc<Slots>,
     fingerprint: String,
     latencies: OperationLatencies,
 }
 
 impl Target {
-    /// A deployment called `name`; `gate` remembers what earlier configurations of it admitted.
+    /// A deployment called `name`; `gate` remembers what earlier configurations of it admitted,
+    /// `slots` what is in flight.
     pub(crate) fn new(
         name: &str,
         deployment: &Deployment,
         latencies: OperationLatencies,
         gate: Arc<Gate>,
+        slots: Arc<Slots>,
     ) -> Self {
         let version = deployment.model.version;
         let fingerprint = Key::new(0).named(version).digits();
@@ -41,6 +45,7 @@ impl Target {
             name: name.to_owned(),
             header: header.unwrap_or_else(|_| HeaderValue::from_static("")),
             gate,
+            slots,
             fingerprint: format!("fp_{}", &fingerprint[..10]),
             latencies,
             deployment: deployment.clone(),
@@ -94,8 +99,19 @@ impl Target {
 
     /// How fast it answers.
     pub(crate) fn pace(&self, operation: Operation) -> Pace {
-        let own = self.0.deployment.latency;
+        let own = self.0.deployment.latency.as_ref();
         own.unwrap_or(self.0.latencies.of(operation)).into()
+    }
+
+    /// What is in flight, and who waits for that.
+    pub(crate) fn slots(&self) -> &Arc<Slots> {
+        &self.0.slots
+    }
+
+    /// A slot for a request, or a place in the queue for one.
+    pub(crate) fn enter(&self) -> Result<Slot, Refusal> {
+        let limit = self.0.deployment.concurrency.as_ref();
+        self.slots().enter(limit).map_err(Refusal::QueueFull)
     }
 
     pub(crate) fn rate_limit_headers(&self) -> &[RateLimitHeader] {

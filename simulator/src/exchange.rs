@@ -10,16 +10,19 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
 use crate::config::{Play, RateLimitHeader};
 use crate::deployment::Target;
 use crate::fault::{self, Arrival, Interruption};
+use crate::latency::{self, Deadlines};
 use crate::ledger::Entry;
 use crate::limit::{Admission, Charge, Ticket, Wait};
 use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
 use crate::receive::Received;
 use crate::seed::{Key, Purpose};
 use crate::serve::Line;
+use crate::slot::Slot;
 
 /// One request to an operation.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Exchange {
     pub(crate) line: Option<Arc<Line>>,
     /// A fault of the answer beside its text.
     pub(crate) late_fault: Option<Play>,
+    /// Its place at the deployment, until the answer's body takes it over.
+    slot: Option<Slot>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Exchange {
@@ -83,6 +88,7 @@ impl Exchange {
             interruption: None,
             line: None,
             late_fault: None,
+            slot: None,
         }
     }
 
@@ -159,8 +165,34 @@ impl Exchange {
         cost
     }
 
-    /// Asks the deployment's limiter; an admitted request is charged by its estimate.
-    pub(crate) fn admit(&self, target: &Target, charge: &Charge<'_>) -> Result<Ticket, Refusal> {
+    /// Asks the deployment's limiter, and waits for a slot; an admitted request is charged by its
+    /// estimate.
+    ///
+    /// Where the queue for a slot is full nothing is charged. The answer's time starts when the
+    /// request has its slot.
+    pub(crate) async fn admit(
+        &mut self,
+        target: &Target,
+        charge: &Charge<'_>,
+    ) -> Result<Ticket, Refusal> {
+        let mut slot = target.enter()?;
+        let ticket = self.charge(target, charge)?;
+        if slot.turn().await {
+            self.start = self.start.max(self.received.shared.clock.now());
+        }
+        self.slot = Some(slot);
+        Ok(ticket)
+    }
+
+    /// `response`, whose body keeps the request in flight until its end.
+    pub(crate) fn hold(self, response: Response) -> Response {
+        match self.slot {
+            Some(slot) => response.map(|body| slot.hold(body)),
+            None => response,
+        }
+    }
+
+    fn charge(&self, target: &Target, charge: &Charge<'_>) -> Result<Ticket, Refusal> {
         let cost = self.estimate(charge);
         let now = self.received.shared.clock.now();
         let ticket = target.gate().admit(target.limiter(), cost, now);
@@ -200,11 +232,19 @@ impl Exchange {
 
     /// Waits until `due`, unless it has passed.
     pub(crate) async fn wait(&self, due: Moment) {
-        let clock = &self.received.shared.clock;
-        // A timer that is due already may still take a millisecond.
-        if due > clock.now() {
-            clock.sleep_until(due).await;
-        }
+        latency::wait(&self.received.shared.clock, due).await;
+    }
+
+    /// When the tokens of the answer are due, where so many tokens of the prompt are not cached.
+    pub(crate) fn deadlines(
+        &self,
+        target: &Target,
+        operation: Operation,
+        prompt_tokens: u64,
+    ) -> Deadlines<ChaCha8Rng> {
+        let rng = self.key(target).rng(Purpose::Latency);
+        let pace = target.pace(operation);
+        pace.deadlines(self.start, prompt_tokens, target.slots(), rng)
     }
 
     /// The headers of an answer, without its content type.

@@ -54,7 +54,7 @@
 //! # How it fits together
 //!
 //! `app` shows all routes and layers. A request passes, in this order: `receive` (opens the
-//! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `fault`, `limit`,
+//! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `fault`, `limit`, `slot`,
 //! `generate`, `latency`, `stream`. A refused request never generates. [`config`] is what a
 //! simulator is told, `openai` is the wire format, [`tokens`] counts, `seed` keys everything
 //! that is drawn, `admin` reads and changes a running simulator under `/++/`, `identity` issues
@@ -93,6 +93,7 @@ mod serve;
 mod server;
 mod simulator;
 mod slashes;
+mod slot;
 mod stream;
 pub mod tokens;
 

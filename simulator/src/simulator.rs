@@ -29,6 +29,7 @@ use crate::ledger::Ledger;
 use crate::model::{Model, UNDEFINED_CHAT, UNDEFINED_EMBEDDINGS};
 use crate::openai::{Operation, Refusal};
 use crate::seed::Key;
+use crate::slot::Slots;
 use crate::tokens::Counter;
 
 /// A simulated resource; cheap to clone, all clones are the same simulator.
@@ -86,6 +87,8 @@ pub(crate) struct Live {
     /// Cancelled when the simulator is stopped; after a start there is a new one.
     pub(crate) up: CancellationToken,
     targets: HashMap<String, Target>,
+    /// What is in flight at all deployments that are not configured: one server answers for them.
+    undefined: Arc<Slots>,
 }
 
 impl Simulator {
@@ -253,19 +256,19 @@ impl Live {
     /// Puts `config` to work at `now`; deployments keep what they admitted under the configuration
     /// `before`, and unchanged faults what they counted.
     fn new(name: &str, config: SimulatorConfig, before: Option<&Self>, now: Moment) -> Self {
-        let gate = |deployment: &String| {
-            let target = before.and_then(|before| before.targets.get(deployment));
-            target
-                .map(|target| Arc::clone(target.gate()))
-                .unwrap_or_default()
-        };
         let deployments = config.deployments.iter();
         let targets = deployments.map(|(name, deployment)| {
-            let target = Target::new(name, deployment, config.latency, gate(name));
+            let known = before.and_then(|before| before.targets.get(name));
+            let (gate, slots) = known
+                .map(|known| (Arc::clone(known.gate()), Arc::clone(known.slots())))
+                .unwrap_or_default();
+            let latencies = config.latency.clone();
+            let target = Target::new(name, deployment, latencies, gate, slots);
             (name.clone(), target)
         });
         Self {
             targets: targets.collect(),
+            undefined: before.map_or_else(Arc::default, |before| Arc::clone(&before.undefined)),
             faults: Faults::new(&config.faults, before.map(|before| &before.faults), now),
             up: match before {
                 Some(before) if !before.up.is_cancelled() => before.up.clone(),
@@ -315,11 +318,14 @@ impl Live {
             rate_limit_headers: RateLimitHeader::DEFAULT.to_vec(),
             retry_after: None,
             latency: None,
+            concurrency: None,
             // The size of ada-002.
             embedding_size: const { NonZeroU32::new(1_536).expect("not zero") },
             tool_calls: ToolCalls::default(),
         };
-        Target::new(name, &deployment, self.config.latency, Arc::default())
+        let latencies = self.config.latency.clone();
+        let slots = Arc::clone(&self.undefined);
+        Target::new(name, &deployment, latencies, Arc::default(), slots)
     }
 
     /// The key of all embeddings by `model`: the same for every simulator with this seed.

@@ -6,7 +6,7 @@ use clock::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LatencySection, ToolCalls};
+use super::{Concurrency, LatencySection, ToolCalls};
 
 /// A model deployment as written; `like` and defaults fill what is absent.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -43,6 +43,9 @@ pub struct DeploymentSection {
     /// How long answers take; the simulator's latency of the operation by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencySection>,
+    /// How many requests are worked on at once, and how many may wait; without a bound by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
     /// Numbers in an embedding, instead of the model's own size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_size: Option<NonZeroU32>,
@@ -101,7 +104,8 @@ impl DeploymentSection {
                 .rate_limit_headers
                 .or_else(|| base.rate_limit_headers.clone()),
             retry_after: self.retry_after.or(base.retry_after),
-            latency: self.latency.or(base.latency),
+            latency: self.latency.or_else(|| base.latency.clone()),
+            concurrency: self.concurrency.or(base.concurrency),
             embedding_size: self.embedding_size.or(base.embedding_size),
             tool_calls: self.tool_calls.or(base.tool_calls),
         }

@@ -8,6 +8,7 @@
 //!
 //! Nothing here uses serde's `untagged` or `flatten`: both swallow the position of a mistake.
 
+mod concurrency;
 mod deployment;
 mod diagnostic;
 mod distribution;
@@ -16,6 +17,7 @@ mod fault;
 mod file;
 mod identity;
 mod latency;
+mod latency_profile;
 pub(crate) mod patch;
 mod reference;
 mod resolve;
@@ -23,10 +25,12 @@ mod resolved;
 mod section;
 mod tool_calls;
 
+pub use self::concurrency::{Concurrency, StatusWhenFull};
 pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
 pub use self::diagnostic::{Diagnostic, Diagnostics};
+use self::distribution::KINDS;
 pub(crate) use self::distribution::Sampler;
-pub use self::distribution::{Distribution, InvalidDistribution};
+pub use self::distribution::{Distribution, InvalidDistribution, Percentiles, Tail};
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::fault::{
     CutFault, DuplicateFault, ErrorFault, Fault, Flap, MalformedFault, Play, RetryAfterStyle,
@@ -34,7 +38,10 @@ pub use self::fault::{
 };
 pub use self::file::File;
 pub use self::identity::{Identity, IdentitySection};
-pub use self::latency::{Latency, LatencySection, OperationLatencies, OperationLatencySections};
+pub use self::latency::{
+    Latency, LatencySection, Load, OperationLatencies, OperationLatencySections, Timing,
+};
+pub use self::latency_profile::LatencyProfile;
 pub use self::reference::InvalidReferenceFile;
 pub use self::resolved::{Deployment, Limiter, SimulatorConfig};
 pub use self::section::{DeploymentList, SimulatorSection};

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ConfigError, DeploymentList, DeploymentSection, Distribution, Latency, LatencySection, Limiter,
-    SimulatorConfig, SimulatorSection,
+    ConfigError, DeploymentList, DeploymentSection, Distribution, KINDS, Latency, LatencySection,
+    Limiter, SimulatorConfig, SimulatorSection, Timing,
 };
 use crate::openai::Operation;
 
@@ -162,26 +162,26 @@ fn translate(
 
 /// Writes `section` so that merging it leaves nothing of what was there.
 fn replace(latency: &mut Map<String, Value>, operation: Operation, section: &LatencySection) {
-    let distribution = |value: Option<Distribution>| value.map_or(Value::Null, whole);
+    let distribution = |value: &Option<Distribution>| value.as_ref().map_or(Value::Null, whole);
     let fields = json!({
-        "time_to_first_token": distribution(section.time_to_first_token),
-        "per_token": distribution(section.per_token),
-        "per_request": distribution(section.per_request),
+        "profile": null,
+        "time_to_first_token": distribution(&section.time_to_first_token),
+        "per_token": distribution(&section.per_token),
+        "per_request": distribution(&section.per_request),
+        "per_prompt_token": null,
+        "load": null,
     });
     latency.insert(operation.as_str().to_owned(), fields);
 }
 
 /// A distribution with every other kind removed.
-fn whole(distribution: Distribution) -> Value {
-    let mut fields = json!({
-        "normal": null, "log_normal": null, "uniform": null, "exponential": null, "gamma": null
-    });
+fn whole(distribution: &Distribution) -> Value {
+    let kinds = KINDS.iter();
+    let mut fields: Map<_, _> = kinds.map(|&kind| (kind.to_owned(), Value::Null)).collect();
     match serde_json::to_value(distribution) {
-        Ok(kind) if kind.is_object() => {
-            if let (Value::Object(fields), Value::Object(kind)) = (&mut fields, kind) {
-                fields.extend(kind);
-            }
-            fields
+        Ok(Value::Object(kind)) => {
+            fields.extend(kind);
+            Value::Object(fields)
         }
         Ok(constant) => constant,
         Err(_) => unreachable!("a distribution serialises as a string or an object"),
@@ -219,9 +219,9 @@ fn reference_latency(
         std_dev: span("std_dev", std_dev)?,
     };
     Ok(LatencySection {
-        per_token: is_per_token.then_some(normal),
+        per_token: is_per_token.then(|| normal.clone()),
         per_request: (!is_per_token).then_some(normal),
-        time_to_first_token: None,
+        ..LatencySection::default()
     })
 }
 
@@ -232,13 +232,13 @@ fn shown_latency(config: &SimulatorConfig, operation: Operation) -> Value {
 }
 
 /// Mean and standard deviation in milliseconds, where the reference could say it.
-fn moments(latency: Latency) -> Option<(f64, f64)> {
-    let (Latency::PerRequest(distribution)
-    | Latency::PerToken {
+fn moments(latency: &Latency) -> Option<(f64, f64)> {
+    let (Timing::PerRequest(distribution)
+    | Timing::PerToken {
         per_token: distribution,
         ..
-    }) = latency;
-    let millis = |span: clock::Span| span.get().as_secs_f64() * 1_000.0;
+    }) = &latency.timing;
+    let millis = |span: &clock::Span| span.get().as_secs_f64() * 1_000.0;
     match distribution {
         Distribution::Constant(span) => Some((millis(span), 0.0)),
         Distribution::Normal { mean, std_dev } => Some((millis(mean), millis(std_dev))),

@@ -47,7 +47,7 @@ impl SimulatorSection {
                 "expected keys that are not empty, found ``",
             ));
         }
-        let latency = operation_latencies(&self.latency.unwrap_or_default(), &mut errors);
+        let latency = operation_latencies(self.latency.as_ref(), &mut errors);
         let allow_undefined = self.allow_undefined_deployments.unwrap_or(false);
         let sections = self.deployment_sections(name, shared, &mut errors);
         if sections.is_empty() && errors.is_empty() && !allow_undefined {
@@ -186,10 +186,13 @@ fn token_lifetime(identity: IdentitySection) -> Option<ConfigError> {
 }
 
 fn operation_latencies(
-    sections: &OperationLatencySections,
+    sections: Option<&OperationLatencySections>,
     errors: &mut Vec<ConfigError>,
 ) -> OperationLatencies {
-    let mut resolve = |operation: &str, section: Option<LatencySection>| {
+    let Some(sections) = sections else {
+        return OperationLatencies::default();
+    };
+    let mut resolve = |operation: &str, section: &Option<LatencySection>| {
         let Some(section) = section else {
             return Latency::ZERO;
         };
@@ -199,9 +202,9 @@ fn operation_latencies(
         })
     };
     OperationLatencies {
-        chat_completions: resolve("chat_completions", sections.chat_completions),
-        completions: resolve("completions", sections.completions),
-        embeddings: resolve("embeddings", sections.embeddings),
+        chat_completions: resolve("chat_completions", &sections.chat_completions),
+        completions: resolve("completions", &sections.completions),
+        embeddings: resolve("embeddings", &sections.embeddings),
     }
 }
 
@@ -274,6 +277,7 @@ fn deployment(
             rate_limit_headers: headers,
             retry_after: section.retry_after,
             latency,
+            concurrency: section.concurrency,
             embedding_size: embedding_size.unwrap_or_else(|| default_embedding_size(model)),
             tool_calls: section.tool_calls.unwrap_or_default(),
         }),

@@ -8,8 +8,8 @@ use clock::Span;
 use serde::{Serialize, Serializer};
 
 use super::{
-    DeploymentList, DeploymentSection, Fault, Identity, Latency, LimiterKind, OperationLatencies,
-    RateLimitHeader, SimulatorSection, ToolCalls,
+    Concurrency, DeploymentList, DeploymentSection, Fault, Identity, Latency, LimiterKind,
+    OperationLatencies, RateLimitHeader, SimulatorSection, ToolCalls,
 };
 use crate::model::Model;
 
@@ -60,6 +60,8 @@ pub struct Deployment {
     pub retry_after: Option<Span>,
     /// How long answers take, unless the simulator's latency of the operation applies.
     pub latency: Option<Latency>,
+    /// How many requests are worked on at once; `None` = without a bound.
+    pub concurrency: Option<Concurrency>,
     /// Numbers in an embedding.
     pub embedding_size: NonZeroU32,
     /// When answers call tools that they may call.
@@ -97,7 +99,7 @@ impl From<&SimulatorConfig> for SimulatorSection {
             seed: Some(config.seed),
             allow_undefined_deployments: Some(config.allow_undefined_deployments),
             max_body_bytes: Some(config.max_body_bytes),
-            latency: Some(config.latency.into()),
+            latency: Some(config.latency.clone().into()),
             stopped: Some(config.stopped),
             identity: Some(config.identity.into()),
             faults: config.faults.clone(),
@@ -130,7 +132,8 @@ impl From<&Deployment> for DeploymentSection {
             requests_per_minute,
             rate_limit_headers: Some(deployment.rate_limit_headers.clone()),
             retry_after: deployment.retry_after,
-            latency: deployment.latency.map(Into::into),
+            latency: deployment.latency.clone().map(Into::into),
+            concurrency: deployment.concurrency,
             embedding_size: Some(deployment.embedding_size),
             tool_calls: Some(deployment.tool_calls),
         }

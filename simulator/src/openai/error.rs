@@ -48,6 +48,8 @@ pub(crate) enum Refusal {
     },
     /// A rate limit is reached.
     Limited(Operation, limit::Refusal),
+    /// Everybody is busy, and no more may wait: the status that says so.
+    QueueFull(StatusCode),
     /// A fault says so.
     Fault {
         status: StatusCode,
@@ -86,7 +88,7 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::TooLong { .. } => StatusCode::BAD_REQUEST,
             Self::Limited(..) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Fault { status, .. } => *status,
+            Self::QueueFull(status) | Self::Fault { status, .. } => *status,
         }
     }
 
@@ -103,6 +105,7 @@ impl Refusal {
             Self::Invalid(_) => "validation",
             Self::TooLong { .. } => "context-length",
             Self::Limited(_, refusal) => refusal.reason.as_str(),
+            Self::QueueFull(_) => "queue-full",
             Self::Fault { .. } => "fault",
         }
     }
@@ -144,6 +147,8 @@ impl Refusal {
                     None,
                 )
             }
+            // Assumed: it says what the service says with this status, and promises no wait.
+            Self::QueueFull(status) => faulted::body(request, *status, None),
             Self::Fault { status, wait } => faulted::body(request, *status, *wait),
             _ if request.dialect == Dialect::OpenAi => self.openai(request),
             _ => self.azure(request),

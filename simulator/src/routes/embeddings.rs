@@ -10,7 +10,7 @@ use crate::fault;
 use crate::generate::embedding;
 use crate::limit::Charge;
 use crate::openai::{EmbeddingsRequest, Input, Operation, Refusal, write_embeddings};
-use crate::seed::{Key, Purpose};
+use crate::seed::Key;
 
 /// Embeds one or several inputs.
 pub(crate) async fn embeddings(mut exchange: Exchange) -> Response {
@@ -18,13 +18,14 @@ pub(crate) async fn embeddings(mut exchange: Exchange) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let embedded = embed(&exchange, &target, &request).await;
+    let embedded = embed(&mut exchange, &target, &request).await;
     let response = embedded.unwrap_or_else(|refusal| exchange.refuse(&refusal, Some(&target)));
-    fault::before_answer(&exchange, response).await
+    let response = fault::before_answer(&exchange, response).await;
+    exchange.hold(response)
 }
 
 async fn embed(
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     target: &Target,
     request: &EmbeddingsRequest,
 ) -> Result<Response, Refusal> {
@@ -39,7 +40,7 @@ async fn embed(
         max_tokens: None,
         choices: 1,
     };
-    let mut ticket = exchange.admit(target, &charge)?;
+    let mut ticket = exchange.admit(target, &charge).await?;
     let key = exchange.key(target);
     let mut headers = exchange.headers(target, key, ticket.admission());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -51,9 +52,8 @@ async fn embed(
         request.is_base64(),
         tokens,
     );
-    let pace = target.pace(Operation::Embeddings);
-    let due = pace.without_tokens(exchange.start, &mut key.rng(Purpose::Latency));
-    exchange.wait(due).await;
+    let deadlines = exchange.deadlines(target, Operation::Embeddings, tokens);
+    exchange.wait(deadlines.without_tokens()).await;
     ticket.answered(0);
     let clock = &exchange.received.shared.clock;
     Ok((

@@ -37,16 +37,17 @@ pub(super) struct Asked {
 ///
 /// `structure` is what the answer is made of besides text.
 pub(super) async fn answer<B: Body>(
-    exchange: Exchange,
+    mut exchange: Exchange,
     target: Target,
     asked: Asked,
     structure: Structure,
 ) -> Response {
-    let response = match admit::<B>(&exchange, &target, asked) {
+    let response = match admit::<B>(&mut exchange, &target, asked).await {
         Ok(ticket) => admitted::<B>(&exchange, &target, asked, &structure, ticket).await,
         Err(refusal) => exchange.refuse(&refusal, Some(&target)),
     };
-    fault::before_answer(&exchange, response).await
+    let response = fault::before_answer(&exchange, response).await;
+    exchange.hold(response)
 }
 
 async fn admitted<B: Body>(
@@ -91,7 +92,11 @@ async fn admitted<B: Body>(
 }
 
 /// Checks that the answer fits, then asks the limiter; only the latter charges.
-fn admit<B: Body>(exchange: &Exchange, target: &Target, asked: Asked) -> Result<Ticket, Refusal> {
+async fn admit<B: Body>(
+    exchange: &mut Exchange,
+    target: &Target,
+    asked: Asked,
+) -> Result<Ticket, Refusal> {
     let charge = Charge {
         operation: B::OPERATION,
         characters: asked.characters.as_slice(),
@@ -113,7 +118,7 @@ fn admit<B: Body>(exchange: &Exchange, target: &Target, asked: Asked) -> Result<
             answer: asked.max_tokens,
         });
     }
-    exchange.admit(target, &charge)
+    exchange.admit(target, &charge).await
 }
 
 fn replies(target: &Target, key: Key, asked: Asked, structure: &Structure) -> Vec<Reply> {
@@ -167,11 +172,10 @@ async fn whole<B: Body>(
     let envelope = envelope(exchange, target, key, B::OPERATION);
     let longest = choices.iter().map(Reply::left).max().unwrap_or(0);
     let body = write_answer(&envelope, &mut choices, usage);
-    let pace = target.pace(B::OPERATION);
-    let deadlines = pace.deadlines(exchange.start, key.rng(Purpose::Latency));
-    exchange.wait(deadlines.after(longest)).await;
-    ticket.answered(usage.completion);
     let clock = &exchange.received.shared.clock;
+    let deadlines = exchange.deadlines(target, B::OPERATION, usage.prompt);
+    deadlines.play(longest, clock).await;
+    ticket.answered(usage.completion);
     fault::whole(body, exchange.interruption.clone(), clock)
 }
 
@@ -186,7 +190,6 @@ fn stream<B: Body>(
     ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
-    let pace = target.pace(B::OPERATION);
     let events = Events::new(&envelope, includes_usage);
     let mut opening = String::with_capacity(4_096);
     events.open(&mut opening, &choices);
@@ -194,7 +197,7 @@ fn stream<B: Body>(
         events,
         choices: choices.into_iter().map(Some).collect(),
         opening,
-        deadlines: pace.deadlines(exchange.start, key.rng(Purpose::Latency)),
+        deadlines: exchange.deadlines(target, B::OPERATION, usage.prompt),
         usage,
         interruption: exchange.interruption.clone(),
         clock: exchange.received.shared.clock.clone(),

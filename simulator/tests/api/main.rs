@@ -9,6 +9,7 @@ mod any_schedule;
 mod broken_sockets;
 mod chat_completions;
 mod completions;
+mod concurrency;
 mod counters;
 mod embeddings;
 mod errors;

@@ -54,6 +54,7 @@ fn the_schema_knows_every_key_that_is_read() {
         "rate_limit_headers",
         "retry_after",
         "latency",
+        "concurrency",
         "embedding_size",
         "tool_calls",
     ]

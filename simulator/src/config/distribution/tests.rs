@@ -106,7 +106,60 @@ fn parameters_out_of_range_are_named() {
     insta::assert_snapshot!(error, @"expected `shape` from 0.001 to 1000000, found `0`");
     let error = wrong(json!({ "normal": { "mean": "1s", "std_dev": "1s" }, "gamma": {} }));
     insta::assert_snapshot!(error, @"expected a single distribution, found another beside `normal`");
-    insta::assert_snapshot!(wrong(json!({})), @"expected one of `normal`, `log_normal`, `uniform`, `exponential`, `gamma`");
+    insta::assert_snapshot!(wrong(json!({})), @"expected one of `normal`, `log_normal`, `uniform`, `exponential`, `gamma`, `percentiles`, `tail`");
+}
+
+#[test]
+fn draws_meet_every_entry_of_a_table_of_percentiles() {
+    let draws = draws(&json!({ "percentiles": {
+        "p50": "639ms", "p90": "900ms", "p95": "1144ms", "p99": "4517ms", "max": "7s",
+    } }));
+    near(draws[5_000], 639.0);
+    near(draws[9_000], 900.0);
+    near(draws[9_500], 1_144.0);
+    // A hundred draws lie beyond it, where the curve is steep.
+    let beyond = draws.partition_point(|&draw| draw <= 4_517.0);
+    assert!((9_870..=9_930).contains(&beyond), "{beyond}");
+    assert!(draws[9_999] <= 7_000.0);
+    // 639 ms / 900 ms × 639 ms: below the median it is the mirror image of what is above.
+    near(draws[1_000], 453.7);
+}
+
+#[test]
+fn a_table_of_two_percentiles_is_log_normal() {
+    // Sigma is ln(2) / 2.3263 = 0.298; a sigma below the median is 500 × e^-0.298 = 371.
+    let draws = draws(&json!({ "percentiles": { "p50": "500ms", "p99": "1s" } }));
+    near(draws[1_587], 371.0);
+    near(draws[8_413], 673.6);
+}
+
+#[test]
+fn a_tail_multiplies_as_many_draws_as_it_says() {
+    let draws = draws(&json!({ "tail": {
+        "of": "100ms", "probability": 0.02, "min_factor": 4.0, "max_factor": 10.0, "shape": 1.5,
+    } }));
+    let long: Vec<_> = draws.iter().filter(|&&draw| draw > 100.0).collect();
+    // Five standard errors around 200.
+    assert!((130..=270).contains(&long.len()), "{}", long.len());
+    assert!(*long[0] >= 400.0 && *long[long.len() - 1] <= 1_000.0);
+    // The median of a Pareto distribution from 4 to 10 of shape 1.5: 4 × (1 - 0.747 / 2)^(-1/1.5).
+    let median = long[long.len() / 2];
+    assert!((500.0..=600.0).contains(median), "{median}");
+}
+
+#[test]
+fn tables_that_are_no_distribution_say_why() {
+    let wrong =
+        |value: serde_json::Value| Distribution::deserialize(value).unwrap_err().to_string();
+    let table = |value: serde_json::Value| wrong(json!({ "percentiles": value }));
+    insta::assert_snapshot!(table(json!({ "p95": "1s" })), @"missing field `p50`");
+    insta::assert_snapshot!(table(json!({ "p50": "1s", "max": "2s" })), @"expected `p50` and at least one more percentile, found `p50` alone");
+    insta::assert_snapshot!(table(json!({ "p50": "0s", "p99": "2s" })), @"expected `p50` above zero, found `0s`");
+    insta::assert_snapshot!(table(json!({ "p50": "2s", "p95": "3s", "p99.9": "1s" })), @"expected ascending percentiles, found `p95` = `3s` and `p99.9` = `1s`");
+    let tail = json!({ "tail": {
+        "of": "1s", "probability": 0.1, "min_factor": 4.0, "max_factor": 2.0, "shape": 1.0,
+    } });
+    insta::assert_snapshot!(wrong(tail), @"expected `max_factor` from `min_factor` to 1000, found `2`");
 }
 
 /// Any distribution a file can hold.
@@ -122,13 +175,33 @@ fn any_distribution() -> impl Strategy<Value = Distribution> {
         }),
         span().prop_map(|mean| Distribution::Exponential { mean }),
         (span(), 0.001..100.0).prop_map(|(mean, shape)| Distribution::Gamma { mean, shape }),
+        (1..10_000u64, 1..1_000u32, 1..1_000u32).prop_map(|(p50, p95, max)| {
+            let p50 = Duration::from_micros(p50);
+            Distribution::Percentiles(Percentiles {
+                p50: p50.into(),
+                p95: Some((p50 * p95).into()),
+                max: Some((p50 * p95 * max).into()),
+                ..Percentiles::default()
+            })
+        }),
+        (span(), 0.0..=1.0, 1.0..1_000.0, 0.01..100.0).prop_map(
+            |(constant, probability, factor, shape)| {
+                Distribution::Tail(Box::new(Tail {
+                    of: Distribution::Constant(constant),
+                    probability,
+                    min_factor: factor,
+                    max_factor: factor.max(100.0),
+                    shape,
+                }))
+            }
+        ),
     ]
 }
 
 proptest! {
     #[test]
     fn what_is_written_is_read_back_unchanged(distribution in any_distribution()) {
-        let written = serde_json::to_value(distribution).unwrap();
+        let written = serde_json::to_value(&distribution).unwrap();
         prop_assert_eq!(read(&written), distribution);
     }
 

@@ -115,7 +115,7 @@ model = "gpt-4.1-mini"
       3 | deployments = ["gpt-4.1-mini"]
         |                ^^^^^^^^^^^^^^
       help: defined by [deployments.NAME] are `gpt-4`
-    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `embedding_size`, `tool_calls`
+    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `embedding_size`, `tool_calls`
       5 | [deployments.gpt-4.1-mini]
         |                    ^^^^^^
       help: a name with a dot is quoted: [deployments."gpt-4.1-mini"]
@@ -217,7 +217,7 @@ latency = {}
     sim.toml:12:36: missing field `std_dev`
       12 | latency = { per_token = { normal = { mean = "10ms" } } }
          |                                    ^^^^^^^^^^^^^^^^^
-    sim.toml:16:25: unknown field `gaussian`, expected one of `normal`, `log_normal`, `uniform`, `exponential`, `gamma`
+    sim.toml:16:25: unknown field `gaussian`, expected one of `normal`, `log_normal`, `uniform`, `exponential`, `gamma`, `percentiles`, `tail`
       16 | latency = { per_token = { gaussian = { mean = "10ms" } } }
          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     sim.toml:20:25: expected `min` not above `max`, found `2ms` and `1ms`
@@ -227,7 +227,7 @@ latency = {}
       24 | latency = { per_token = "1ms", per_request = "1s" }
          |                                              ^^^^
       help: remove one of them; in a patch, set it to null
-    sim.toml:28:1: expected `time_to_first_token`, `per_token` or `per_request`, found an empty table
+    sim.toml:28:1: expected `time_to_first_token`, `per_token`, `per_request` or `profile`, found none of them
       28 | latency = {}
          | ^^^^^^^
       help: { time_to_first_token = "500ms", per_token = "20ms" }

@@ -48,11 +48,12 @@ fn keys_are_not_shown() {
 fn one_value_is_changed_and_its_neighbours_stay() {
     let patch = json!({ "deployments": { "chat": { "latency": { "per_token": "100ms" } } } });
     let changed = apply("sim", &config(), &patch).unwrap();
-    let expected = Latency::PerToken {
+    let expected = Timing::PerToken {
         time_to_first_token: Some(Distribution::constant(Duration::from_millis(500))),
         per_token: Distribution::constant(Duration::from_millis(100)),
     };
-    assert_eq!(changed.deployments["chat"].latency, Some(expected));
+    let latency = changed.deployments["chat"].latency.clone().unwrap();
+    assert_eq!(latency.timing, expected);
     assert_eq!(
         changed.deployments["chat"].limiter,
         config().deployments["chat"].limiter
@@ -84,7 +85,7 @@ fn a_bad_patch_is_refused_with_every_reason() {
     insta::assert_snapshot!(refused(&patch), @r#"
     simulator_mode: expected `generate`, the only mode, found `"record"`
     deployments.chat.tokens_per_minute: invalid value: integer `0`, expected a nonzero u64
-    deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `embedding_size`, `tool_calls`
+    deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `embedding_size`, `tool_calls`
     deployments.other: expected an object, found `7`
     seed: invalid type: string "x", expected u64
     "#);
@@ -128,8 +129,8 @@ fn embeddings_of_the_reference_take_their_time_per_request() {
     let patch = json!({ "latency": { "open_ai_embeddings": { "mean": 100, "std_dev": 30 } } });
     let changed = apply("sim", &config(), &patch).unwrap();
     assert!(matches!(
-        changed.latency.embeddings,
-        Latency::PerRequest(Distribution::Normal { .. })
+        changed.latency.embeddings.timing,
+        Timing::PerRequest(Distribution::Normal { .. })
     ));
 }
 

@@ -1,5 +1,8 @@
 //! [`Distribution`]: a duration that is constant or drawn.
 
+mod percentiles;
+mod tail;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,11 +14,15 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use self::percentiles::Curve;
+pub use self::percentiles::Percentiles;
+pub use self::tail::Tail;
+
 /// A duration that is constant or drawn from a distribution; a negative draw counts as zero.
 ///
 /// In files a constant is written `"10ms"` and anything else as a table with one key, such as
 /// `{ normal = { mean = "10ms", std_dev = "2ms" } }`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Distribution {
     /// Always the same duration.
     Constant(Span),
@@ -52,6 +59,10 @@ pub enum Distribution {
         /// Shape, above zero.
         shape: f64,
     },
+    /// A table of percentiles: what people have on their dashboards.
+    Percentiles(Percentiles),
+    /// Another distribution with a tail: some draws take many times as long.
+    Tail(Box<Tail>),
 }
 
 /// Parameters that describe no distribution.
@@ -65,7 +76,25 @@ pub enum InvalidDistribution {
         /// The upper bound as given.
         max: Span,
     },
-    /// A shape or sigma out of range.
+    /// A percentile below a lower one.
+    #[error("expected ascending percentiles, found `{lower}` = `{low}` and `{higher}` = `{high}`")]
+    Falling {
+        /// The lower percentile.
+        lower: &'static str,
+        /// Its duration.
+        low: Span,
+        /// The next percentile given, or `max`.
+        higher: &'static str,
+        /// Its shorter duration.
+        high: Span,
+    },
+    /// A median that nothing can be interpolated from.
+    #[error("expected `p50` above zero, found `0s`")]
+    NoMedian,
+    /// A table that does not say how wide the distribution is.
+    #[error("expected `p50` and at least one more percentile, found `p50` alone")]
+    LonePercentile,
+    /// A parameter out of range.
     #[error("expected `{name}` {expected}, found `{value}`")]
     OutOfRange {
         /// The parameter.
@@ -78,7 +107,15 @@ pub enum InvalidDistribution {
 }
 
 /// The names a table may use, for messages.
-const KINDS: &[&str] = &["normal", "log_normal", "uniform", "exponential", "gamma"];
+pub(super) const KINDS: &[&str] = &[
+    "normal",
+    "log_normal",
+    "uniform",
+    "exponential",
+    "gamma",
+    "percentiles",
+    "tail",
+];
 
 /// The largest sigma accepted: beyond it one draw in forty is longer than a thousand medians.
 const LARGEST_SIGMA: f64 = 3.5;
@@ -109,18 +146,22 @@ impl Distribution {
                 value,
             })
         };
-        match self {
+        match &self {
             Self::Uniform { min, max } if min > max => {
-                Err(InvalidDistribution::Reversed { min, max })
+                let (min, max) = (*min, *max);
+                return Err(InvalidDistribution::Reversed { min, max });
             }
-            Self::LogNormal { sigma, .. } if !(0.0..=LARGEST_SIGMA).contains(&sigma) => {
-                out_of_range("sigma", "from 0 to 3.5", sigma)
+            Self::LogNormal { sigma, .. } if !(0.0..=LARGEST_SIGMA).contains(sigma) => {
+                return out_of_range("sigma", "from 0 to 3.5", *sigma);
             }
-            Self::Gamma { shape, .. } if !(0.001..=1e6).contains(&shape) => {
-                out_of_range("shape", "from 0.001 to 1000000", shape)
+            Self::Gamma { shape, .. } if !(0.001..=1e6).contains(shape) => {
+                return out_of_range("shape", "from 0.001 to 1000000", *shape);
             }
-            _ => Ok(self),
+            Self::Percentiles(percentiles) => percentiles.validate()?,
+            Self::Tail(tail) => tail.validate()?,
+            _ => {}
         }
+        Ok(self)
     }
 
     /// The distribution ready to be drawn from, with its constants computed once.
@@ -129,6 +170,12 @@ impl Distribution {
         let positive = |span: Span| micros(span) > 0.0;
         let drawn = match *self {
             Self::Constant(span) => return Sampler::Constant(span.get()),
+            Self::Percentiles(ref percentiles) => {
+                return Sampler::Percentiles(Curve::new(percentiles));
+            }
+            Self::Tail(ref tail) => {
+                return Sampler::Tail(Box::new(tail.of.sampler()), tail.clone());
+            }
             Self::Normal { mean, std_dev } => Normal::new(micros(mean), micros(std_dev))
                 .ok()
                 .map(Sampler::Normal),
@@ -156,7 +203,7 @@ impl Distribution {
 }
 
 /// A [`Distribution`] with its constants computed, in microseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Sampler {
     Constant(Duration),
     Normal(Normal<f64>),
@@ -164,6 +211,8 @@ pub(crate) enum Sampler {
     Uniform(Uniform<f64>),
     Exponential(Exp<f64>),
     Gamma(Gamma<f64>),
+    Percentiles(Curve),
+    Tail(Box<Sampler>, Box<Tail>),
 }
 
 impl Sampler {
@@ -184,6 +233,8 @@ impl Sampler {
             Self::Uniform(uniform) => uniform.sample(rng),
             Self::Exponential(exponential) => exponential.sample(rng),
             Self::Gamma(gamma) => gamma.sample(rng),
+            Self::Percentiles(curve) => curve.draw(rng),
+            Self::Tail(body, tail) => body.draw(rng).as_secs_f64() * 1e6 * tail.factor(rng),
         };
         #[expect(
             clippy::cast_possible_truncation,
@@ -250,6 +301,8 @@ impl Serialize for Distribution {
         let mut map = serializer.serialize_map(Some(1))?;
         match *self {
             Self::Constant(_) => {}
+            Self::Percentiles(ref table) => map.serialize_entry("percentiles", table)?,
+            Self::Tail(ref tail) => map.serialize_entry("tail", tail)?,
             Self::Normal { mean, std_dev } => {
                 map.serialize_entry("normal", &NormalTable { mean, std_dev })?;
             }
@@ -313,6 +366,8 @@ impl<'de> Visitor<'de> for DistributionVisitor {
                 let GammaTable { mean, shape } = map.next_value()?;
                 Distribution::Gamma { mean, shape }
             }
+            "percentiles" => Distribution::Percentiles(map.next_value()?),
+            "tail" => Distribution::Tail(map.next_value()?),
             other => return Err(A::Error::unknown_field(other, KINDS)),
         };
         if map.next_key::<String>()?.is_some() {
@@ -337,6 +392,8 @@ impl JsonSchema for Distribution {
             ("uniform", generator.subschema_for::<UniformTable>()),
             ("exponential", generator.subschema_for::<ExponentialTable>()),
             ("gamma", generator.subschema_for::<GammaTable>()),
+            ("percentiles", generator.subschema_for::<Percentiles>()),
+            ("tail", generator.subschema_for::<Tail>()),
         ]
         .map(|(name, table)| {
             json_schema!({
@@ -346,14 +403,13 @@ impl JsonSchema for Distribution {
                 "additionalProperties": false,
             })
         });
-        let [normal, log_normal, uniform, exponential, gamma] = tables;
+        let one_of: Vec<_> = std::iter::once(constant).chain(tables).collect();
         json_schema!({
-            "description": "A duration that is constant, \"10ms\", or drawn: { normal = { mean, std_dev } }, { log_normal = { median, sigma } }, { uniform = { min, max } }, { exponential = { mean } } or { gamma = { mean, shape } }.",
-            "oneOf": [constant, normal, log_normal, uniform, exponential, gamma],
+            "description": "A duration that is constant, \"10ms\", or drawn: { normal = { mean, std_dev } }, { log_normal = { median, sigma } }, { uniform = { min, max } }, { exponential = { mean } }, { gamma = { mean, shape } }, { percentiles = { p50, p75, p90, p95, p99, \"p99.9\", max } } or, around another, { tail = { of, probability, min_factor, max_factor, shape } }.",
+            "oneOf": one_of,
         })
     }
 }
 
 #[cfg(test)]
-#[path = "distribution/tests.rs"]
 mod tests;
