@@ -1,8 +1,8 @@
 //! What an answer consists of where a request asks for more than text: calls of tools, JSON.
 
-use rand::RngExt;
 use rand::distr::Alphanumeric;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
 use super::schema::Schema;
@@ -114,20 +114,9 @@ impl Calls {
         order.shuffle(rng);
         let chosen = order.into_iter().cycle().take(self.at_once);
         let parts = chosen.map(|(name, schema)| {
-            let id = rng
-                .sample_iter(Alphanumeric)
-                .take(24)
-                .map(char::from)
-                .collect::<String>();
-            let arguments = schema
-                .as_ref()
-                .map_or_else(|| "{}".to_owned(), |it| it.draw(rng).to_string());
-            Part::Call(Call {
-                id: format!("call_{id}"),
-                name: name.clone(),
-                head: encoding.count(name) as u64 + call_overhead(self.at_once),
-                arguments: Tokens::of(encoding, arguments),
-            })
+            let arguments = schema.as_ref().map(|schema| schema.draw(rng).to_string());
+            let arguments = arguments.unwrap_or_else(|| "{}".to_owned());
+            Part::Call(Call::new(rng, encoding, name, arguments, self.at_once))
         });
         // Source: "Function calling", <https://platform.openai.com/docs/guides/function-calling>:
         // a call of a function that the request names ends as text does.
@@ -136,5 +125,24 @@ impl Calls {
             Choice::Auto | Choice::Required => Finish::ToolCalls,
         };
         Reply::of(parts.collect(), finish)
+    }
+}
+
+impl Call {
+    /// A call of `name`, one of `calls` in the answer.
+    pub(crate) fn new(
+        rng: &mut impl Rng,
+        encoding: Encoding,
+        name: &str,
+        arguments: String,
+        calls: usize,
+    ) -> Self {
+        let letters = rng.sample_iter(Alphanumeric).take(24).map(char::from);
+        Self {
+            id: std::iter::chain("call_".chars(), letters).collect(),
+            name: name.to_owned(),
+            head: encoding.count(name) as u64 + call_overhead(calls),
+            arguments: Tokens::of(encoding, arguments),
+        }
     }
 }

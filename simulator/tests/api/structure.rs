@@ -352,4 +352,20 @@ async fn tools_cost_the_prompt_tokens_that_were_recorded() {
     });
     let answer = ask(&unlimited(), PATHS[1], &body).await.json();
     assert_eq!(answer["usage"]["prompt_tokens"], 75);
+    let call = |id: &str, place: &str| {
+        let arguments = format!("{{\"location\": \"{place}\"}}");
+        let function = json!({ "name": "get_current_weather", "arguments": arguments });
+        json!({ "id": id, "type": "function", "function": function })
+    };
+    let result =
+        |id: &str, text: &str| json!({ "role": "tool", "tool_call_id": id, "content": text });
+    let mut turn = body.clone();
+    turn.as_object_mut().unwrap().shift_remove("tools");
+    let calls = [call("1", "Seattle, WA"), call("2", "San Francisco, CA")];
+    let messages = turn["messages"].as_array_mut().unwrap();
+    messages.push(json!({ "role": "assistant", "tool_calls": calls }));
+    messages.push(result("1", "50 degrees and raining"));
+    messages.push(result("2", "70 degrees and sunny"));
+    let answer = ask(&unlimited(), PATHS[1], &turn).await.json();
+    assert_eq!(answer["usage"]["prompt_tokens"], 99);
 }

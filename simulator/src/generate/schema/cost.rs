@@ -1,8 +1,10 @@
 //! What the least instance of a node costs: how many steps it takes, and how deep it leads.
 //!
 //! The least fixed point: at first nothing is known to have an instance; a node gets a cost
-//! once all it requires has one. What never gets one has no finite instance.
+//! once all it requires has one. What never gets one has no finite instance, or none that is
+//! flat enough.
 
+use super::DEEPEST;
 use super::node::{Array, Id, Node, Object};
 
 /// Characters that count as one step, about a word.
@@ -35,8 +37,9 @@ impl Cost {
 /// The cost of each node, `None` where it has no instance.
 pub(super) fn least(nodes: &[Node]) -> Vec<Option<Cost>> {
     let mut costs = vec![None; nodes.len()];
-    // A round settles at least one node more. Nodes come before those they lead to.
-    for _ in 0..=nodes.len() {
+    // Each round settles what is one level deeper; most settle at once, as nodes come before
+    // those they lead to.
+    for _ in 0..=DEEPEST {
         let mut is_settled = true;
         for (id, node) in nodes.iter().enumerate().rev() {
             let cost = node.cost(&costs);

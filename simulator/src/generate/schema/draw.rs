@@ -142,11 +142,13 @@ impl Drawing<'_> {
             let value = self.value(property.value, depth);
             fields.insert(property.name.clone(), value);
         }
-        let names = (1..).map(|number| format!("key_{number}"));
-        let stated = |name: &String| object.properties.iter().any(|it| it.name == *name);
-        for name in names.filter(|name| !stated(name)).take(missing) {
-            let value = self.value(object.others, depth);
-            fields.insert(name, value);
+        if missing > 0 {
+            let stated: BTreeSet<_> = object.properties.iter().map(|it| &it.name).collect();
+            let names = (1..).map(|number| format!("key_{number}"));
+            for name in names.filter(|name| !stated.contains(name)).take(missing) {
+                let value = self.value(object.others, depth);
+                fields.insert(name, value);
+            }
         }
         Value::Object(fields)
     }

@@ -5,6 +5,7 @@
 //! theirs, to be merged when it is read.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,9 @@ use super::Unmet;
 
 /// References and `allOf`s that may lead to each other before it is called endless.
 const MOST_HOPS: usize = 100;
+
+/// The most schemas in an `allOf`: each is merged with all before it.
+const MOST_PARTS: usize = 256;
 
 /// `schema` with `$ref` and `allOf` merged into it; references are looked up in `root`.
 pub(super) fn flat(root: &Value, mut schema: Value) -> Result<Value, Unmet> {
@@ -27,6 +31,9 @@ pub(super) fn flat(root: &Value, mut schema: Value) -> Result<Value, Unmet> {
                 merge(target.clone(), schema)
             };
         } else if let Some(Value::Array(parts)) = fields.shift_remove("allOf") {
+            if parts.len() > MOST_PARTS {
+                return Err(Unmet::TooLarge);
+            }
             schema = parts.into_iter().fold(schema, merge);
         } else {
             return Ok(schema);
@@ -155,11 +162,12 @@ fn union(left: Value, right: Value) -> Value {
     let (Value::Array(mut left), Value::Array(right)) = (left, right) else {
         return json!([]);
     };
-    let new = right
-        .into_iter()
-        .filter(|it| !left.contains(it))
-        .collect::<Vec<_>>();
-    left.extend(new);
+    let known: BTreeSet<_> = left.iter().map(Value::to_string).collect();
+    left.extend(
+        right
+            .into_iter()
+            .filter(|it| !known.contains(&it.to_string())),
+    );
     Value::Array(left)
 }
 
@@ -175,7 +183,8 @@ fn intersection(left: Value, right: &Value) -> Value {
     let (Value::Array(mut left), Value::Array(right)) = (left, right) else {
         return json!([]);
     };
-    left.retain(|it| right.contains(it));
+    let known: BTreeSet<_> = right.iter().map(Value::to_string).collect();
+    left.retain(|it| known.contains(&it.to_string()));
     Value::Array(left)
 }
 

@@ -47,6 +47,9 @@ const MOST_NODES: usize = 10_000;
 /// bounds the work that schemas which grow as they are merged can cause.
 const MOST_TEXT: usize = 8 * 1_024 * 1_024;
 
+/// What mentioning a schema counts for beside its text: as much as a short one.
+const MENTION: usize = 64;
+
 /// A schema from which instances are drawn.
 #[derive(Debug)]
 pub(crate) struct Schema {
@@ -114,7 +117,7 @@ impl Compiler {
     /// The node of `schema`, to be read later if it is new.
     fn id(&mut self, schema: Value) -> Result<Id, Unmet> {
         let text = schema.to_string();
-        self.text += text.len();
+        self.text += text.len() + MENTION;
         if self.text > MOST_TEXT || self.nodes.len() >= MOST_NODES {
             return Err(Unmet::TooLarge);
         }

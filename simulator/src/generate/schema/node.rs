@@ -1,5 +1,7 @@
 //! [`Node`]: what a schema without references allows.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::number::Numbers;
@@ -212,30 +214,32 @@ fn array(compiler: &mut Compiler, fields: &Map<String, Value>) -> Result<Node, U
 }
 
 fn object(compiler: &mut Compiler, fields: &Map<String, Value>) -> Result<Node, Unmet> {
-    let required: Vec<&str> = match fields.get("required") {
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
+    let required = fields.get("required").and_then(Value::as_array);
+    let required = required.into_iter().flatten().filter_map(Value::as_str);
+    let required: BTreeSet<&str> = required.collect();
     let others = fields.get("additionalProperties").cloned();
     let others = compiler.id(others.unwrap_or(json!(true)))?;
+    let none = Map::new();
+    let stated = fields
+        .get("properties")
+        .and_then(Value::as_object)
+        .unwrap_or(&none);
     let mut properties = Vec::new();
-    let stated = fields.get("properties").and_then(Value::as_object);
-    for (name, schema) in stated.into_iter().flatten() {
+    for (name, schema) in stated {
         properties.push(Property {
             name: name.clone(),
             value: compiler.id(schema.clone())?,
-            is_required: required.contains(&name.as_str()),
+            is_required: required.contains(name.as_str()),
         });
     }
-    for name in required {
-        if !properties.iter().any(|property| property.name == name) {
-            properties.push(Property {
-                name: name.to_owned(),
-                value: others,
-                is_required: true,
-            });
-        }
-    }
+    let unstated = required
+        .into_iter()
+        .filter(|name| !stated.contains_key(*name));
+    properties.extend(unstated.map(|name| Property {
+        name: name.to_owned(),
+        value: others,
+        is_required: true,
+    }));
     Ok(Node::Object(Object {
         properties,
         others,

@@ -12,6 +12,10 @@ use crate::seed::{Key, Purpose};
 /// The longest text that a pattern may ask for at least, in bytes.
 const LONGEST: usize = 4_096;
 
+/// The most parts of an expression that are visited in writing one text: many times those of the
+/// longest text.
+const MOST_STEPS: usize = 32 * LONGEST;
+
 /// How often a text is drawn until it has an allowed length.
 const ATTEMPTS: usize = 64;
 
@@ -55,35 +59,58 @@ fn is_anchor(look: Look) -> bool {
 
 fn attempt(expression: &Hir, rng: &mut dyn Rng, least: usize, most: usize) -> Option<String> {
     (0..ATTEMPTS).find_map(|_| {
-        let repeats = rng.random_range(0..=least.max(3));
-        let mut text = String::new();
-        write(expression, rng, repeats, &mut text);
+        let mut writing = Writing {
+            repeats: rng.random_range(0..=least.max(3)),
+            steps: 0,
+            out: String::new(),
+            rng,
+        };
+        writing.write(expression);
+        let text = writing.out;
         let length = text.chars().count();
         (least..=most).contains(&length).then_some(text)
     })
 }
 
-/// Writes a match; what may repeat does so up to `repeats` times more than it must.
-fn write(expression: &Hir, rng: &mut dyn Rng, repeats: usize, out: &mut String) {
-    match expression.kind() {
-        HirKind::Empty | HirKind::Look(_) => {}
-        HirKind::Literal(literal) => out.push_str(&String::from_utf8_lossy(&literal.0)),
-        HirKind::Class(class) => out.extend(character(class, rng)),
-        HirKind::Capture(capture) => write(&capture.sub, rng, repeats, out),
-        HirKind::Concat(parts) => parts.iter().for_each(|part| write(part, rng, repeats, out)),
-        HirKind::Alternation(parts) => {
-            write(&parts[rng.random_range(0..parts.len())], rng, repeats, out);
-        }
-        HirKind::Repetition(repetition) => {
-            let room = repetition.max.map_or(u32::MAX, |max| max - repetition.min);
-            // Repetitions within repetitions would multiply.
-            let more = if out.len() < LONGEST {
-                repeats.min(room as usize)
-            } else {
-                0
-            };
-            for _ in 0..repetition.min as usize + rng.random_range(0..=more) {
-                write(&repetition.sub, rng, repeats, out);
+/// A match being written.
+struct Writing<'a> {
+    rng: &'a mut dyn Rng,
+    /// What may repeat does so up to so many times more than it must.
+    repeats: usize,
+    /// Parts visited: repetitions within repetitions multiply, of nothing too.
+    steps: usize,
+    out: String,
+}
+
+impl Writing<'_> {
+    fn write(&mut self, expression: &Hir) {
+        self.steps += 1;
+        match expression.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => {
+                self.out.push_str(&String::from_utf8_lossy(&literal.0));
+            }
+            HirKind::Class(class) => self.out.extend(character(class, self.rng)),
+            HirKind::Capture(capture) => self.write(&capture.sub),
+            HirKind::Concat(parts) => parts.iter().for_each(|part| self.write(part)),
+            HirKind::Alternation(parts) => {
+                let chosen = self.rng.random_range(0..parts.len());
+                self.write(&parts[chosen]);
+            }
+            HirKind::Repetition(repetition) => {
+                let more = match repetition.max {
+                    _ if self.steps > LONGEST => 0,
+                    Some(max) => self.repeats.min((max - repetition.min) as usize),
+                    None => self.repeats,
+                };
+                let times = repetition.min as usize + self.rng.random_range(0..=more);
+                for _ in 0..times {
+                    // Only what repeats nothing gets here: text is bounded by then.
+                    if self.steps > MOST_STEPS {
+                        break;
+                    }
+                    self.write(&repetition.sub);
+                }
             }
         }
     }

@@ -259,6 +259,24 @@ fn a_pattern_that_looks_around_is_read_over() {
 }
 
 #[test]
+fn work_is_bounded_for_schemas_made_to_cause_it() {
+    let nothing = format!("{}^{}", "(".repeat(80), ")*".repeat(80));
+    draws_valid(&json!({ "type": "string", "pattern": nothing }));
+    let repeated = "((^{1000}){1000}){1000}";
+    draw(&json!({ "type": "string", "pattern": repeated }), 1);
+    // A chain in the order that settles slowest.
+    let link = |n: usize| {
+        let before = json!({ "$ref": format!("#/properties/{}", n.saturating_sub(1)) });
+        json!({ "type": "object", "properties": { "before": before }, "required": ["before"] })
+    };
+    let mut links: serde_json::Map<_, _> = (1..3_000).map(|n| (n.to_string(), link(n))).collect();
+    links.insert("0".to_owned(), json!({ "type": "null" }));
+    let names: Vec<_> = links.keys().cloned().collect();
+    let chain = json!({ "type": "object", "properties": links, "required": names });
+    assert!(Schema::compile(&chain).is_err());
+}
+
+#[test]
 fn decimal_steps_read_as_a_person_writes_them() {
     let drawn = draw(
         &json!({ "type": "number", "multipleOf": 0.01, "minimum": 0.07, "maximum": 0.07 }),

@@ -5,6 +5,8 @@
 //! <https://platform.openai.com/docs/guides/structured-outputs#supported-schemas>; their texts
 //! are those of recorded answers.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::openai::Invalid;
@@ -181,24 +183,19 @@ fn wrong_object(fields: &Map<String, Value>) -> Option<String> {
         .and_then(Value::as_object)
         .unwrap_or(&none);
     let required = fields.get("required").and_then(Value::as_array);
-    let required = required.map(Vec::as_slice).unwrap_or_default();
+    let required = required.into_iter().flatten().filter_map(Value::as_str);
+    let required: BTreeSet<&str> = required.collect();
+    let rule = "'required' is required to be supplied and to be an array including every key in properties";
     if let Some(missing) = properties
         .keys()
-        .find(|name| !required.iter().any(|it| it == *name))
+        .find(|name| !required.contains(name.as_str()))
     {
-        return Some(format!(
-            "'required' is required to be supplied and to be an array including every key in properties. Missing '{missing}'"
-        ));
+        return Some(format!("{rule}. Missing '{missing}'"));
     }
     let extra = required
         .iter()
-        .filter_map(Value::as_str)
-        .find(|it| !properties.contains_key(*it));
-    extra.map(|extra| {
-        format!(
-            "'required' is required to be supplied and to be an array including every key in properties. Extra required key '{extra}' supplied"
-        )
-    })
+        .find(|name| !properties.contains_key(**name));
+    extra.map(|extra| format!("{rule}. Extra required key '{extra}' supplied"))
 }
 
 fn of_type(kind: &Value, wanted: &str) -> bool {
