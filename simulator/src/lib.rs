@@ -9,38 +9,44 @@
 //!
 //! # In a test
 //!
+//! [`Simulator::start`] gives a [`Server`] on a free port, until it is dropped. The [ledger](Ledger)
+//! answers claims such as [`nothing_was_refused`](Ledger::nothing_was_refused) with the requests
+//! that contradict them, and [`set`](Simulator::set) changes what runs.
+//!
+//! ```
+//! use simulator::Simulator;
+//!
+//! let server = Simulator::start("[deployments.gpt-4o]\nmodel = \"gpt-4o\"")?;
+//! // … a client calls server.url() with server.key() …
+//! server.set("faults = [{ when = { first = 2 }, play = { status = { code = 503 } } }]")?;
+//! // … and again …
+//! server.ledger().every_request_was_answered()?;
+//! server.ledger().nobody_retried_early()?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The [router](Simulator::router) is a tower service: on a paused clock, without a socket, an
 //! answer of ten seconds takes no time and exactly ten simulated seconds.
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//!
 //! use clock::Clock;
 //! use http::{Request, StatusCode};
 //! use simulator::Simulator;
-//! use simulator::config::SimulatorSection;
-//! use tower::ServiceExt;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
-//! let section: SimulatorSection = toml::from_str(
-//!     r#"
+//! let config = r#"
 //!     [deployments.gpt-4o]
 //!     model = "gpt-4o"
 //!     tokens_per_minute = 1_000
 //!     latency = { time_to_first_token = "500ms", per_token = "20ms" }
-//!     "#,
-//! )?;
-//! let config = section.resolve("ptu-1", &BTreeMap::new()).map_err(|errors| errors[0].clone())?;
-//! let simulator = Simulator::new("ptu-1", config, Clock::paused(clock::DEFAULT_ANCHOR));
+//! "#;
+//! let simulator = Simulator::new("ptu-1", config.parse()?, Clock::paused(clock::DEFAULT_ANCHOR));
 //!
 //! let request = Request::post("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
 //!     .header("api-key", "any")
-//!     .body(axum::body::Body::from(
-//!         r#"{ "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 26 }"#,
-//!     ))?;
-//! let response = simulator.router().oneshot(request).await?;
-//! assert_eq!(response.status(), StatusCode::OK);
-//! drop(axum::body::to_bytes(response.into_body(), usize::MAX).await?);
+//!     .body(r#"{ "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 26 }"#)?;
+//! let answer = simulator.send(request).await?;
+//! assert_eq!(answer.status(), StatusCode::OK);
 //!
 //! let entry = &simulator.ledger().entries()[0];
 //! assert_eq!((entry.prompt_tokens, entry.completion_tokens), (8, 26));
@@ -49,7 +55,9 @@
 //! # }).unwrap();
 //! ```
 //!
-//! On sockets there is [`serve`]; time then comes from `Clock::real`, at any speed.
+//! Three examples grow from here: `start`, `script` and `without_sockets`, in the folder `examples`;
+//! the crate's README shows what they print. A server of one's own is [`serve`], at any speed of
+//! `Clock::real`.
 //!
 //! # How it fits together
 //!
@@ -57,8 +65,9 @@
 //! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `fault`, `limit`, `slot`,
 //! `generate`, `latency`, `stream`. A refused request never generates. [`config`] is what a
 //! simulator is told, `openai` is the wire format, [`tokens`] counts, `seed` keys everything
-//! that is drawn, `admin` reads and changes a running simulator under `/++/`, `identity` issues
-//! tokens.
+//! that is drawn, `admin` reads and changes a running simulator under `/++/`, `metrics` writes the
+//! ledger's sums for Prometheus, `identity` issues tokens. `serve` is the server on a port, `server`
+//! a thread of its own around it.
 //!
 //! # What is not simulated
 //!

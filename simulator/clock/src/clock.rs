@@ -65,6 +65,15 @@ impl Clock {
         Self::new(Speed::PAUSED, anchor, true)
     }
 
+    /// A clock in step with tokio's own time, where that is paused: one simulated second is one of
+    /// tokio's.
+    ///
+    /// For code under test that sleeps with tokio itself, which [`paused`](Self::paused) would be
+    /// a thousand times slower than. Sleeps round up to whole milliseconds.
+    pub fn paused_with_tokio(anchor: Timestamp) -> Self {
+        Self::new(Speed::REAL_TIME, anchor, true)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "this crate is the edge that reads the machine's clock"
@@ -237,6 +246,19 @@ mod tests {
             clock.sleep_until(Moment::from_micros(micros)).await;
             assert_eq!(clock.now(), Moment::from_micros(micros));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "code that keeps tokio's time")]
+    async fn a_clock_in_step_with_tokio_sees_its_sleeps_as_they_are() {
+        let clock = Clock::paused_with_tokio(DEFAULT_ANCHOR);
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(clock.now(), Moment::ZERO + Duration::from_mins(1));
+        let before = Instant::now();
+        clock
+            .sleep_until(clock.now() + Duration::from_millis(250))
+            .await;
+        assert_eq!(before.elapsed(), Duration::from_millis(250));
     }
 
     #[tokio::test(start_paused = true)]
