@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{chat, unlimited};
+use crate::support::{chat, path, post, unlimited};
 
 /// What a chat with `change` is refused for: message, param, code.
 async fn refused(change: &Value) -> [Value; 3] {
@@ -344,4 +344,22 @@ async fn calls_are_answered_and_only_calls_are() {
         "messages[1].tool_calls[0].function",
         Some("missing_required_parameter"),
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_before_gpt_4o_are_not_held_to_schemas() {
+    let mut body = schema(
+        &json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": false }),
+    );
+    body["messages"] = json!([{ "role": "user", "content": "hi" }]);
+    let refused = unlimited()
+        .send(post(&path("text", "chat/completions"), &body))
+        .await;
+    assert_eq!(refused.status, 400);
+    let error = &refused.json()["error"];
+    assert_eq!(
+        error["message"],
+        "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about supported models at the Structured Outputs guide: https://platform.openai.com/docs/guides/structured-outputs"
+    );
+    assert_eq!(unlimited().send(chat(&body)).await.status, 200);
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::strict::{self, Owner};
 use super::tools::{given, name, object, text};
 use crate::openai::Invalid;
+use crate::tokens::Encoding;
 
 const TYPES: [&str; 3] = ["json_object", "json_schema", "text"];
 
@@ -42,6 +43,19 @@ impl ResponseFormat<'_> {
             Self::Text | Self::JsonObject => "",
         };
         Owner::Format { name }.invalid(wrong)
+    }
+
+    /// Checks that a model with this tokenizer can be held to the format: structured outputs came
+    /// with gpt-4o, and so did its tokenizer.
+    pub(crate) fn check_support(self, encoding: Encoding) -> Result<(), Invalid> {
+        match (self, encoding) {
+            (Self::JsonSchema { .. }, Encoding::Cl100k) => Err(Invalid {
+                message: "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about supported models at the Structured Outputs guide: https://platform.openai.com/docs/guides/structured-outputs".to_owned(),
+                param: None,
+                code: None,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
