@@ -11,16 +11,12 @@ use simulator::{Simulator, SimulatorConfig};
 use crate::support::{Outcome, Rig, SMALL, on_paused_clock};
 use crate::values::changed;
 
+/// Changes that are in order, with every key that there is.
 fn patches() -> Vec<Value> {
-    vec![
-        json!({ "deployments": { "chat": { "tokens_per_minute": 10, "limiter": "legacy", "retry_after": "1s", "latency": { "per_token": "1ms", "time_to_first_token": { "normal": { "mean": "1s", "std_dev": "2ms" } } } } } }),
-        json!({ "deployments": { "chat": null, "new": { "model": "gpt-4o" } }, "seed": 7, "region": "x", "max_body_bytes": 100 }),
-        json!({ "faults": [{ "when": { "first": 2, "from": "1s", "until": "2s" }, "play": { "status": { "code": 503, "retry_after": "1s" } } }, { "play": { "cut": { "after_tokens": 2 } } }] }),
-        json!({ "faults": [{ "when": { "every": 2, "skip": 1, "probability": 0.5 }, "play": { "stall": { "after_tokens": 1, "time": "1s" } } }, { "when": { "flap": { "down": "1s", "up": "1s" } }, "play": "refused" }] }),
-        json!({ "latency": { "chat_completions": { "per_request": { "gamma": { "mean": "1s", "shape": 2 } } }, "open_ai_embeddings": { "mean": 1, "std_dev": 2 } } }),
-        json!({ "identity": { "required": true, "token_lifetime": "60s" }, "api_keys": ["key"], "allow_undefined_deployments": true }),
-        json!({ "simulator_mode": "generate", "openai_deployments": {}, "allow_undefined_openai_deployments": true }),
-    ]
+    let lines = include_str!("patches.jsonl").lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 const FILE: &str = r#"
@@ -131,5 +127,15 @@ proptest! {
         if let Err(found) = text.parse::<SimulatorConfig>() {
             prop_assert!(found.to_string().starts_with("simulator:"), "{found}");
         }
+    }
+}
+
+#[test]
+fn every_change_that_others_are_made_of_is_made() {
+    for patch in patches() {
+        on_paused_clock(async {
+            let changed = Rig::new(SMALL).simulator.control().patch(&patch);
+            assert_eq!(changed, Ok(()), "{patch}");
+        });
     }
 }

@@ -12,30 +12,10 @@ use crate::values::{changed, deep};
 
 /// Bodies that are in order, with every field that changes an answer.
 fn bodies() -> Vec<Value> {
-    let user = json!({ "role": "user", "content": "Say hello" });
-    let call = json!({ "id": "call_1", "type": "function", "function": { "name": "get", "arguments": "{\"a\":1}" } });
-    let parameters = json!({
-        "type": "object", "required": ["a"], "additionalProperties": false,
-        "properties": { "a": { "type": "integer", "minimum": 1 }, "b": { "type": "array", "items": { "enum": ["x", "y"] } }, "c": { "type": "string", "pattern": "^[a-z]{3}$" } },
-    });
-    let tool =
-        json!({ "type": "function", "function": { "name": "get", "parameters": parameters } });
-    let schema = json!({ "name": "answer", "strict": true, "schema": parameters });
-    vec![
-        json!({ "model": "chat", "messages": [user], "max_tokens": 20, "n": 2, "stop": ["a", "b"], "seed": 7, "user": "u", "temperature": 0.5, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "logit_bias": { "50256": -100 } }),
-        json!({ "model": "chat", "messages": [{ "role": "system", "content": "s" }, user], "max_tokens": 9, "stream": true, "stream_options": { "include_usage": true, "include_obfuscation": true }, "logprobs": true, "top_logprobs": 2 }),
-        json!({ "model": "chat", "messages": [user, { "role": "assistant", "content": null, "tool_calls": [call] }, { "role": "tool", "tool_call_id": "call_1", "content": "1" }], "tools": [tool], "tool_choice": "required", "parallel_tool_calls": true, "max_tokens": 60 }),
-        json!({ "model": "chat", "messages": [user], "tools": [tool], "tool_choice": { "type": "function", "function": { "name": "get" } }, "stream": true, "max_completion_tokens": 60 }),
-        json!({ "model": "chat", "messages": [user], "response_format": { "type": "json_schema", "json_schema": schema }, "max_tokens": 80 }),
-        json!({ "model": "chat", "messages": [user], "response_format": { "type": "json_object" }, "stream": true }),
-        json!({ "model": "chat", "messages": [{ "role": "user", "content": [{ "type": "text", "text": "what?" }, { "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=", "detail": "high" } }] }], "max_tokens": 5 }),
-        json!({ "model": "chat", "messages": [{ "role": "user", "content": [{ "type": "input_audio", "input_audio": { "data": "AAAA", "format": "wav" } }] }] }),
-        json!({ "model": "reasoning", "messages": [{ "role": "developer", "content": "d" }, user], "reasoning_effort": "low", "max_completion_tokens": 40 }),
-        json!({ "model": "text", "prompt": ["one", "two"], "max_tokens": 10, "n": 2, "best_of": 3, "echo": true, "suffix": "z", "logprobs": 2, "stop": "x" }),
-        json!({ "model": "text", "prompt": [1, 2, 3], "max_tokens": 10, "stream": true }),
-        json!({ "model": "embedding", "input": ["a", "b"], "dimensions": 8, "encoding_format": "base64", "user": "u" }),
-        json!({ "model": "embedding", "input": [[1, 2], [3]], "encoding_format": "float" }),
-    ]
+    let lines = include_str!("bodies.jsonl").lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Shown as text where one fails.
@@ -216,6 +196,59 @@ proptest! {
             Ok(())
         })?;
     }
+
+    #[test]
+    fn whatever_fault_is_asked_for_the_books_close(wishes in prop::collection::vec(wish(), 1..4), stream in any::<bool>()) {
+        on_paused_clock(async {
+            let rig = Rig::new(&format!("faults_by_header = true\n{SMALL}"));
+            for wish in wishes {
+                let body = json!({ "model": "chat", "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 5, "stream": stream });
+                let request = Request::post("/v1/chat/completions").header("api-key", "key");
+                if let Ok(request) = request.header("x-simulator-fault", wish).body(Body::from(body.to_string())) {
+                    rig.send(request).await;
+                }
+            }
+            let ledger = rig.simulator.ledger();
+            prop_assert!(ledger.entries().iter().all(|entry| entry.ended.is_some()));
+            prop_assert!(rig.is_controlled().await);
+            Ok(())
+        })?;
+    }
+}
+
+/// A fault as a request asks for it, or almost.
+fn wish() -> impl Strategy<Value = String> {
+    let plays = vec![
+        json!({ "status": { "code": 429, "headers": { "x-a": "b" }, "body": "x", "retry_after": "1s", "retry_after_style": "ms" } }),
+        json!({ "delay": "1s" }),
+        json!("silence"),
+        json!("reset"),
+        json!({ "cut": { "after_tokens": 2 } }),
+        json!({ "stall": { "after_tokens": 2, "time": "1s" } }),
+        json!({ "slow_headers": "1s" }),
+        json!({ "truncated": { "after_tokens": 2 } }),
+        json!({ "malformed": { "after_tokens": 2, "frame": "data: {" } }),
+        json!({ "error": { "after_tokens": 2, "message": "m", "kind": "k", "code": "c" } }),
+        json!({ "duplicate": { "after_tokens": 2 } }),
+        json!("no_usage"),
+        json!("no_done"),
+        json!({ "content_type": "text/plain" }),
+        json!({ "slow_body": { "bytes": 3, "every": "1ms" } }),
+    ];
+    let short = vec![
+        "cut; after_tokens=3",
+        "delay=2s",
+        "silence",
+        "status;code=503",
+        "=",
+        ";;",
+        "cut;after_tokens",
+    ];
+    prop_oneof![
+        6 => changed(plays),
+        1 => prop::sample::select(short).prop_map(str::to_owned),
+        1 => "[ -~]{0,40}",
+    ]
 }
 
 /// The status of the answer to a chat, and what it says.
@@ -269,4 +302,20 @@ fn a_body_a_hundred_thousand_levels_deep_is_refused() {
     assert_eq!(status, 400);
     let body = json!({ "model": "chat", "messages": deep(100) }).to_string();
     assert_eq!(chat(&body).0, 400);
+}
+
+#[test]
+fn every_body_that_others_are_made_of_is_answered() {
+    for body in bodies() {
+        let operation = match body["model"].as_str().unwrap() {
+            "text" => "completions",
+            "embedding" => "embeddings",
+            _ => "chat/completions",
+        };
+        let request = Request::post(format!("/v1/{operation}")).header("api-key", "key");
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let answer = on_paused_clock(async { Rig::new(SMALL).simulator.send(request).await });
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 200, "{body}: {:?}", answer.body());
+    }
 }
