@@ -11,6 +11,7 @@ use crate::model::{Kind, Model};
 use crate::openai::{Operation, Refusal, headers};
 use crate::seed::Key;
 use crate::slot::{Slot, Slots};
+use crate::tokens::Encoding;
 
 /// A deployment at work; cheap to clone.
 #[derive(Clone, Debug)]
@@ -79,6 +80,14 @@ impl Target {
 
     pub(crate) fn context_tokens(&self) -> u64 {
         self.0.deployment.context_tokens.get().into()
+    }
+
+    /// Whether prompts are cached. Source:
+    /// <https://learn.microsoft.com/azure/foundry/openai/how-to/prompt-caching>: "gpt-4o or newer",
+    /// which are the models with the newer tokenizer.
+    pub(crate) fn caches_prompts(&self) -> bool {
+        let configured = self.0.deployment.prompt_caching;
+        configured.unwrap_or(self.model().encoding == Encoding::O200k)
     }
 
     /// Numbers in an embedding, and whether a request may choose fewer.

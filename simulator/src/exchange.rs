@@ -19,6 +19,7 @@ use crate::latency::{self, Deadlines};
 use crate::ledger::Entry;
 use crate::limit::{Admission, Charge, Ticket, Wait};
 use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
+use crate::prompt_cache::Keepable;
 use crate::receive::Received;
 use crate::seed::{Key, Purpose};
 use crate::serve::Line;
@@ -37,6 +38,8 @@ pub(crate) struct Exchange {
     named: Option<String>,
     /// When the answer's latency starts: at arrival, unless a fault delayed the request.
     pub(crate) start: Moment,
+    /// The prompt, kept for later ones once the request is admitted.
+    pub(crate) prompt: Option<Keepable>,
     /// What becomes of the answer's body.
     pub(crate) interruption: Option<Interruption>,
     /// The connection it came on, if that is ours.
@@ -85,6 +88,7 @@ impl Exchange {
             client_request_id: None,
             headers: HeaderMap::new(),
             named: None,
+            prompt: None,
             interruption: None,
             line: None,
             late_fault: None,
@@ -143,6 +147,7 @@ impl Exchange {
             let name = body.model().ok_or_else(|| Invalid::missing("model"))?;
             self.target(name, B::OPERATION)?
         };
+        body.suits(target.model())?;
         let head = body
             .first_text()
             .map(|text| text.chars().take(PROMPT_HEAD).collect());
@@ -160,6 +165,7 @@ impl Exchange {
         let cost = charge.estimate();
         self.book(|entry| {
             entry.prompt_tokens = charge.prompt_tokens;
+            entry.cached_tokens = charge.cached_tokens;
             entry.tokens_estimated = cost;
         });
         cost
@@ -200,6 +206,9 @@ impl Exchange {
             refusal.wait = target.told_wait(refusal.wait);
             Refusal::Limited(charge.operation, refusal)
         })?;
+        if let Some(prompt) = &self.prompt {
+            self.received.shared.prompts.keep(prompt, now);
+        }
         self.book(|entry| {
             entry.tokens_charged = cost;
             entry.admitted = Some(ticket.admission().at().unwrap_or(now));

@@ -74,9 +74,10 @@
 //! - Meaning: answers are random words, embeddings random unit vectors. Which tool is called is
 //!   drawn, and so is JSON: it follows its schema, not the question; `not`, `if` and a few more
 //!   keywords of schemas are read over. `functions` and tools that are no functions are refused.
-//!   `stop` and `logprobs` are read over; images and sounds cost no tokens.
+//!   `stop` and `logprobs` are read over; images are only
+//!   measured, sounds and files refused.
 //! - Other operations: responses, models, images, audio, files, batches, assistants.
-//! - Content filtering, prompt caching, provisioned throughput, and the limiters of
+//! - Content filtering, provisioned throughput, and the limiters of
 //!   2025 and later. Limits are exact, where Azure enforces them by many nodes and roughly.
 
 mod admin;
@@ -95,6 +96,7 @@ mod limit;
 mod metrics;
 pub mod model;
 mod openai;
+mod prompt_cache;
 mod receive;
 mod routes;
 mod seed;

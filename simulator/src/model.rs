@@ -52,6 +52,15 @@ impl Model {
         MODELS.iter().map(|model| model.name)
     }
 
+    /// Whether the model thinks before it answers: the o-series, and gpt-5 but for its chat variant.
+    pub fn is_reasoning(&self) -> bool {
+        let is_gpt_5 = self.name.starts_with("gpt-5") && !self.name.starts_with("gpt-5-chat");
+        is_gpt_5
+            || ["o1", "o3", "o4"]
+                .iter()
+                .any(|family| self.name.starts_with(family))
+    }
+
     /// Whether the model serves `operation`.
     pub fn serves(&self, operation: Operation) -> bool {
         match self.kind {

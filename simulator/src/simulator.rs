@@ -28,6 +28,7 @@ use crate::fault::{Door, Faults, delivered};
 use crate::ledger::Ledger;
 use crate::model::{Model, UNDEFINED_CHAT, UNDEFINED_EMBEDDINGS};
 use crate::openai::{Operation, Refusal};
+use crate::prompt_cache::PromptCache;
 use crate::seed::Key;
 use crate::slot::Slots;
 use crate::tokens::Counter;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) ledger: Ledger,
     pub(crate) counter: Counter,
+    pub(crate) prompts: PromptCache,
     live: RwLock<Arc<Live>>,
     /// Held while a patch is computed, so that two patches do not lose one of them.
     patching: Mutex<()>,
@@ -109,6 +111,7 @@ impl Simulator {
             ledger: Ledger::new(clock.clone()),
             clock,
             counter: Counter::default(),
+            prompts: PromptCache::default(),
             live: RwLock::new(Arc::new(live)),
             patching: Mutex::new(()),
             changed: Notify::new(),
@@ -319,6 +322,7 @@ impl Live {
             retry_after: None,
             latency: None,
             concurrency: None,
+            prompt_caching: None,
             // The size of ada-002.
             embedding_size: const { NonZeroU32::new(1_536).expect("not zero") },
             tool_calls: ToolCalls::default(),

@@ -46,6 +46,9 @@ pub struct DeploymentSection {
     /// How many requests are worked on at once, and how many may wait; without a bound by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
+    /// Whether prompts are cached; by default as the model does, gpt-4o and later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_caching: Option<bool>,
     /// Numbers in an embedding, instead of the model's own size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_size: Option<NonZeroU32>,
@@ -106,6 +109,7 @@ impl DeploymentSection {
             retry_after: self.retry_after.or(base.retry_after),
             latency: self.latency.or_else(|| base.latency.clone()),
             concurrency: self.concurrency.or(base.concurrency),
+            prompt_caching: self.prompt_caching.or(base.prompt_caching),
             embedding_size: self.embedding_size.or(base.embedding_size),
             tool_calls: self.tool_calls.or(base.tool_calls),
         }

@@ -278,6 +278,7 @@ fn deployment(
             retry_after: section.retry_after,
             latency,
             concurrency: section.concurrency,
+            prompt_caching: section.prompt_caching,
             embedding_size: embedding_size.unwrap_or_else(|| default_embedding_size(model)),
             tool_calls: section.tool_calls.unwrap_or_default(),
         }),

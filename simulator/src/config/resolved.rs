@@ -62,6 +62,8 @@ pub struct Deployment {
     pub latency: Option<Latency>,
     /// How many requests are worked on at once; `None` = without a bound.
     pub concurrency: Option<Concurrency>,
+    /// Whether prompts are cached, unless as the model does.
+    pub prompt_caching: Option<bool>,
     /// Numbers in an embedding.
     pub embedding_size: NonZeroU32,
     /// When answers call tools that they may call.
@@ -134,6 +136,7 @@ impl From<&Deployment> for DeploymentSection {
             retry_after: deployment.retry_after,
             latency: deployment.latency.clone().map(Into::into),
             concurrency: deployment.concurrency,
+            prompt_caching: deployment.prompt_caching,
             embedding_size: Some(deployment.embedding_size),
             tool_calls: Some(deployment.tool_calls),
         }

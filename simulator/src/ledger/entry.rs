@@ -66,6 +66,9 @@ pub struct Entry {
     pub tokens_charged: u64,
     /// Tokens of the prompt.
     pub prompt_tokens: u64,
+    /// Those of the prompt that were cached.
+    #[serde(default)]
+    pub cached_tokens: u64,
     /// Tokens of the whole answer, over all choices.
     pub completion_tokens: u64,
     /// Tokens of the answer that were taken: fewer than the whole for an aborted stream.

@@ -8,6 +8,21 @@ use serde_json::{Map, Value};
 
 use super::Invalid;
 
+/// What a field has to look like.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// Something that is looked at elsewhere, or not at all.
+    Any,
+    Text,
+    Flag,
+    Integer,
+    Decimal,
+    Object,
+    Array,
+    /// One text or several.
+    Texts,
+}
+
 /// The fields of a request body.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(&'a Map<String, Value>);
@@ -24,55 +39,70 @@ impl<'a> Fields<'a> {
         self.0.get(name).ok_or_else(|| Invalid::missing(name))
     }
 
-    /// A field that may be absent or null.
-    pub(super) fn optional(self, name: &str) -> Option<&'a Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    pub(super) fn text(self, name: &str) -> Result<(), Invalid> {
-        self.expect(name, "a string", Value::is_string)
-    }
-
-    pub(super) fn boolean(self, name: &str) -> Result<(), Invalid> {
-        self.expect(name, "a boolean", Value::is_boolean)
-    }
-
-    pub(super) fn integers(self, names: &[&str]) -> Result<(), Invalid> {
-        for name in names {
-            self.expect(name, "an integer", |value| value.is_i64() || value.is_u64())?;
-            if let Some(found) = self.optional(name).filter(|value| !value.is_i64()) {
-                return Err(Invalid::too_large(name, i64::MAX.unsigned_abs(), found));
+    /// Checks that the body has none but these fields, in their shapes.
+    pub(super) fn are(self, fields: &[(&str, Shape)]) -> Result<(), Invalid> {
+        let is_known = |name: &str| fields.iter().any(|(known, _)| *known == name);
+        let unknown = self.0.keys().map(String::as_str);
+        let unknown: Vec<_> = unknown.filter(|name| !is_known(name)).collect();
+        if !unknown.is_empty() {
+            return Err(Invalid::unrecognized(&unknown));
+        }
+        for (name, shape) in fields {
+            shape.check(name, self.0.get(*name))?;
+        }
+        let options = self.0.get("stream_options");
+        options.map_or(Ok(()), |options| {
+            for flag in ["include_usage", "include_obfuscation"] {
+                Shape::Flag.check(&format!("stream_options.{flag}"), options.get(flag))?;
             }
+            Ok(())
+        })
+    }
+}
+
+impl Shape {
+    /// Checks a value that may be absent or null; `at` is where it stands.
+    pub(super) fn check(self, at: &str, value: Option<&Value>) -> Result<(), Invalid> {
+        let Some(value) = value.filter(|value| !value.is_null()) else {
+            return Ok(());
+        };
+        if !self.holds(value) {
+            return Err(Invalid::wrong_type(at, self.as_str(), value));
+        }
+        // The largest number is OpenAI's, not ours: it counts in 64 bits with a sign.
+        let is_too_large = matches!(self, Self::Integer) && !value.is_i64();
+        if is_too_large {
+            return Err(Invalid::too_large(at, i64::MAX.unsigned_abs(), value));
         }
         Ok(())
     }
 
-    /// The fields that say how to stream.
-    pub(super) fn streaming(self) -> Result<(), Invalid> {
-        self.boolean("stream")?;
-        self.expect("stream_options", "an object", Value::is_object)?;
-        let flag = self
-            .optional("stream_options")
-            .and_then(|options| options.get("include_usage"));
-        match flag {
-            Some(flag) if !flag.is_boolean() && !flag.is_null() => Err(Invalid::wrong_type(
-                "stream_options.include_usage",
-                "a boolean",
-                flag,
-            )),
-            _ => Ok(()),
+    fn holds(self, value: &Value) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Text => value.is_string(),
+            Self::Flag => value.is_boolean(),
+            Self::Integer => value.is_i64() || value.is_u64(),
+            Self::Decimal => value.is_number(),
+            Self::Object => value.is_object(),
+            Self::Array => value.is_array(),
+            Self::Texts => {
+                let texts = value.as_array();
+                value.is_string() || texts.is_some_and(|texts| texts.iter().all(Value::is_string))
+            }
         }
     }
 
-    fn expect(
-        self,
-        name: &str,
-        expected: &str,
-        is_right: impl Fn(&Value) -> bool,
-    ) -> Result<(), Invalid> {
-        match self.optional(name) {
-            Some(value) if !is_right(value) => Err(Invalid::wrong_type(name, expected, value)),
-            _ => Ok(()),
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "anything",
+            Self::Text => "a string",
+            Self::Flag => "a boolean",
+            Self::Integer => "an integer",
+            Self::Decimal => "a decimal",
+            Self::Object => "an object",
+            Self::Array => "an array",
+            Self::Texts => "one of a string or array of strings",
         }
     }
 }

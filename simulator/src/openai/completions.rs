@@ -6,23 +6,72 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::check::{self, Fields};
-use super::options::{self, StreamOptions};
+use super::check::{self, Fields, Shape};
+use super::options::{self, LogitBias, Sampling, Stop, StreamOptions};
 use super::{Body, Invalid, Operation};
+use crate::model::Model;
 
 /// Assumed: as many prompts as messages or inputs are allowed.
 const MOST_PROMPTS: usize = 2_048;
 
-/// The fields of a completions request that the simulator acts on.
+/// Source: <https://platform.openai.com/docs/api-reference/completions/create>.
+const MOST_LOGPROBS: u64 = 5;
+
+/// Source: <https://learn.microsoft.com/azure/ai-foundry/openai/reference#completions>.
+const MOST_CANDIDATES: u64 = 128;
+
+/// Every field of a completions request; what is not acted on is read for its type only.
+///
+/// Of `best_of` only the range is looked at: the candidates that lose are not told.
+///
+/// Source: <https://platform.openai.com/docs/api-reference/completions/create>.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CompletionsRequest {
     model: Option<String>,
     prompt: Prompt,
     max_tokens: Option<i64>,
     n: Option<i64>,
+    best_of: Option<i64>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
+    #[serde(default)]
+    stop: Stop,
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    presence_penalty: Option<f64>,
+    frequency_penalty: Option<f64>,
+    logit_bias: Option<LogitBias>,
+    logprobs: Option<i64>,
+    echo: Option<bool>,
+    seed: Option<i64>,
+    #[serde(rename = "suffix")]
+    _suffix: Option<String>,
+    #[serde(rename = "user")]
+    _user: Option<String>,
 }
+
+/// The same fields with their shapes, to say what is wrong with one.
+const FIELDS: &[(&str, Shape)] = &[
+    ("model", Shape::Text),
+    ("prompt", Shape::Any),
+    ("max_tokens", Shape::Integer),
+    ("n", Shape::Integer),
+    ("best_of", Shape::Integer),
+    ("stream", Shape::Flag),
+    ("stream_options", Shape::Object),
+    ("stop", Shape::Texts),
+    ("temperature", Shape::Decimal),
+    ("top_p", Shape::Decimal),
+    ("presence_penalty", Shape::Decimal),
+    ("frequency_penalty", Shape::Decimal),
+    ("logit_bias", Shape::Object),
+    ("logprobs", Shape::Integer),
+    ("echo", Shape::Flag),
+    ("seed", Shape::Integer),
+    ("suffix", Shape::Text),
+    ("user", Shape::Text),
+];
 
 /// One or several texts, or one or several lists of tokens of which only the lengths matter.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,6 +94,12 @@ impl CompletionsRequest {
         options::choices(self.n).saturating_mul(prompts)
     }
 
+    /// How many answers are generated to choose from.
+    pub(crate) fn candidates(&self) -> u32 {
+        let best_of = options::choices(self.best_of.max(self.n));
+        self.choices() / options::choices(self.n) * best_of
+    }
+
     pub(crate) fn is_stream(&self) -> bool {
         self.stream == Some(true)
     }
@@ -55,6 +110,51 @@ impl CompletionsRequest {
 
     pub(crate) fn prompt(&self) -> &Prompt {
         &self.prompt
+    }
+
+    /// Whether as many candidates are wanted as choices at least.
+    ///
+    /// Source: the API reference, `best_of`: "must be greater than `n`", "Results cannot be
+    /// streamed". Assumed: the words.
+    fn best_of_fits(&self) -> Result<(), Invalid> {
+        let (Some(best_of), n) = (self.best_of, self.n.unwrap_or(1)) else {
+            return Ok(());
+        };
+        let message = if best_of < n {
+            "You requested that the server return more choices than it will generate (HINT: 'best_of' must be at least 'n')."
+        } else if best_of > n && self.is_stream() {
+            "Results cannot be streamed when 'best_of' is greater than 'n'."
+        } else {
+            return Ok(());
+        };
+        Err(Invalid::told(message, Some("best_of"), None))
+    }
+}
+
+/// What the answer's text is made by.
+#[expect(dead_code, reason = "acted on by the content that comes next")]
+impl CompletionsRequest {
+    /// The texts that end an answer.
+    pub(crate) fn stop(&self) -> &[String] {
+        &self.stop.0
+    }
+
+    pub(crate) fn seed(&self) -> Option<i64> {
+        self.seed
+    }
+
+    /// How many alternatives are wanted to each token, if its probability is.
+    pub(crate) fn logprobs(&self) -> Option<u8> {
+        self.logprobs.and_then(|wanted| u8::try_from(wanted).ok())
+    }
+
+    pub(crate) fn obfuscates(&self) -> bool {
+        options::obfuscates(self.stream_options.as_ref())
+    }
+
+    /// Whether the answer begins with the prompt.
+    pub(crate) fn echoes(&self) -> bool {
+        self.echo == Some(true)
     }
 }
 
@@ -74,6 +174,20 @@ impl Prompt {
         }
     }
 
+    /// Whether `model` has all tokens that are given by their numbers.
+    ///
+    /// Assumed: a number out of range is told like any other.
+    pub(super) fn suits(&self, param: &str, model: &Model) -> Result<(), Invalid> {
+        let Self::Tokens(lists) = self else {
+            return Ok(());
+        };
+        let largest = model.encoding.largest_token();
+        let unknown = lists.iter().flatten().find(|&&token| token > largest);
+        unknown.map_or(Ok(()), |&found| {
+            Err(Invalid::too_large(param, largest.into(), found))
+        })
+    }
+
     pub(super) fn first_text(&self) -> Option<&str> {
         match self {
             Self::Texts(texts) => texts.first().map(String::as_str),
@@ -87,10 +201,8 @@ impl Body for CompletionsRequest {
 
     fn check(body: &Value) -> Result<(), Invalid> {
         let fields = Fields::of(body)?;
-        fields.text("model")?;
-        check::prompt("prompt", fields.required("prompt")?)?;
-        fields.integers(&["max_tokens", "n"])?;
-        fields.streaming()
+        fields.are(FIELDS)?;
+        check::prompt("prompt", fields.required("prompt")?)
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -103,7 +215,23 @@ impl Body for CompletionsRequest {
         }
         options::in_range("max_tokens", self.max_tokens, 1, u64::MAX)?;
         options::in_range("n", self.n, 1, options::MOST_CHOICES)?;
+        options::in_range("best_of", self.best_of, 1, MOST_CANDIDATES)?;
+        options::in_range("logprobs", self.logprobs, 0, MOST_LOGPROBS)?;
+        self.best_of_fits()?;
+        let sampling = Sampling {
+            temperature: self.temperature,
+            top_p: self.top_p,
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
+            logit_bias: self.logit_bias.as_ref(),
+            stop: &self.stop,
+        };
+        sampling.validate()?;
         options::stream_options_fit(self.stream, self.stream_options.as_ref())
+    }
+
+    fn suits(&self, model: &Model) -> Result<(), Invalid> {
+        self.prompt.suits("prompt", model)
     }
 
     fn model(&self) -> Option<&str> {

@@ -46,6 +46,8 @@ pub(crate) enum Finish {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) prompt: u64,
+    /// Those of the prompt that were cached.
+    pub(crate) cached: u64,
     pub(crate) completion: u64,
     /// Those of the completion that were only thought.
     pub(crate) reasoning: u64,
@@ -91,7 +93,9 @@ impl Usage {
         }
         put(out, r#","prompt_tokens":"#, self.prompt);
         if is_chat {
-            out.push_str(r#","prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0}"#);
+            let details = r#","prompt_tokens_details":{"audio_tokens":0,"cached_tokens":"#;
+            put(out, details, self.cached);
+            out.push('}');
         }
         put(out, r#","total_tokens":"#, self.prompt + self.completion);
         out.push('}');
@@ -262,6 +266,7 @@ pub(super) mod tests {
 
     const USAGE: Usage = Usage {
         prompt: 5,
+        cached: 0,
         completion: 2,
         reasoning: 0,
     };

@@ -7,9 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::check::{self, Fields};
+use super::check::{self, Fields, Shape};
 use super::options::in_range;
 use super::{Body, Invalid, Operation, Prompt};
+use crate::model::{Kind, Model};
 
 /// What is embedded: the same shapes as a prompt.
 pub(crate) type Input = Prompt;
@@ -19,14 +20,32 @@ const MOST_INPUTS: usize = 2_048;
 
 const FORMATS: [&str; 2] = ["float", "base64"];
 
-/// The fields of an embeddings request that the simulator acts on.
+/// Every field of an embeddings request.
+///
+/// Source: <https://platform.openai.com/docs/api-reference/embeddings/create>; the last is
+/// Azure's.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct EmbeddingsRequest {
     model: Option<String>,
     input: Input,
     encoding_format: Option<String>,
     dimensions: Option<i64>,
+    #[serde(rename = "user")]
+    _user: Option<String>,
+    #[serde(rename = "input_type")]
+    _input_type: Option<String>,
 }
+
+/// The same fields with their shapes, to say what is wrong with one.
+const FIELDS: &[(&str, Shape)] = &[
+    ("model", Shape::Text),
+    ("input", Shape::Any),
+    ("encoding_format", Shape::Text),
+    ("dimensions", Shape::Integer),
+    ("user", Shape::Text),
+    ("input_type", Shape::Text),
+];
 
 impl EmbeddingsRequest {
     pub(crate) fn input(&self) -> &Input {
@@ -52,10 +71,8 @@ impl Body for EmbeddingsRequest {
 
     fn check(body: &Value) -> Result<(), Invalid> {
         let fields = Fields::of(body)?;
-        fields.text("model")?;
-        check::prompt("input", fields.required("input")?)?;
-        fields.text("encoding_format")?;
-        fields.integers(&["dimensions"])
+        fields.are(FIELDS)?;
+        check::prompt("input", fields.required("input")?)
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -79,6 +96,21 @@ impl Body for EmbeddingsRequest {
             }
             _ => in_range("dimensions", self.dimensions, 1, u64::MAX),
         }
+    }
+
+    fn suits(&self, model: &Model) -> Result<(), Invalid> {
+        let takes_dimensions = match model.kind {
+            Kind::Embeddings {
+                takes_dimensions, ..
+            } => takes_dimensions,
+            Kind::Chat | Kind::ChatAndCompletions | Kind::Completions | Kind::Audio => false,
+        };
+        if self.dimensions.is_some() && !takes_dimensions {
+            // Source: SciPhi-AI/R2R#768.
+            let message = "This model does not support specifying dimensions.";
+            return Err(Invalid::told(message, None, None));
+        }
+        self.input.suits("input", model)
     }
 
     fn model(&self) -> Option<&str> {

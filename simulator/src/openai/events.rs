@@ -199,6 +199,7 @@ mod tests {
         events.open(&mut out, std::slice::from_ref(&reply));
         let usage = Usage {
             prompt: 5,
+            cached: 0,
             completion: reply.left(),
             reasoning: 0,
         };

@@ -85,6 +85,28 @@ impl Invalid {
         Self::new(message, param, "integer_above_max_value")
     }
 
+    pub(crate) fn decimal_too_small(param: &str, least: f64, found: f64) -> Self {
+        let message = format!(
+            "Invalid '{param}': decimal below minimum value. Expected a value >= {least}, but got {found} instead."
+        );
+        Self::new(message, param, "decimal_below_min_value")
+    }
+
+    pub(crate) fn decimal_too_large(param: &str, most: f64, found: f64) -> Self {
+        let message = format!(
+            "Invalid '{param}': decimal above maximum value. Expected a value <= {most}, but got {found} instead."
+        );
+        Self::new(message, param, "decimal_above_max_value")
+    }
+
+    /// Source: gptscript-ai/clio#41.
+    pub(crate) fn long_text(param: &str, most: usize, found: usize) -> Self {
+        let message = format!(
+            "Invalid '{param}': string too long. Expected a string with maximum length {most}, but got a string with length {found} instead."
+        );
+        Self::new(message, param, "string_above_max_length")
+    }
+
     pub(crate) fn empty_array(param: &str) -> Self {
         let message = format!(
             "Invalid '{param}': empty array. Expected an array with minimum length 1, but got an empty array instead."
@@ -114,6 +136,58 @@ impl Invalid {
         };
         let message = format!("Invalid value: '{found}'. Supported values are: {supported}.");
         Self::new(message, param, "invalid_value")
+    }
+
+    /// Fields at the top that the operation does not have.
+    ///
+    /// Source: `langchain_dart#712`, `nashsu/llm_wiki#336`; other operations have
+    /// `unknown_parameter`.
+    pub(crate) fn unrecognized(names: &[&str]) -> Self {
+        let plural = if names.len() == 1 { "" } else { "s" };
+        let names = names.join(", ");
+        let message = format!("Unrecognized request argument{plural} supplied: {names}");
+        Self::told(message, None, None)
+    }
+
+    /// A field that the model does not have.
+    pub(crate) fn unsupported_parameter(param: &str, instead: Option<&str>) -> Self {
+        let mut message =
+            format!("Unsupported parameter: '{param}' is not supported with this model.");
+        if let Some(instead) = instead {
+            message.push_str(" Use '");
+            message.push_str(instead);
+            message.push_str("' instead.");
+        }
+        Self::new(message, param, "unsupported_parameter")
+    }
+
+    /// A value that the model does not take: it has one only.
+    pub(crate) fn unsupported_value(param: &str, found: f64, only: f64) -> Self {
+        let message = format!(
+            "Unsupported value: '{param}' does not support {found} with this model. Only the default ({only}) value is supported."
+        );
+        Self::new(message, param, "unsupported_value")
+    }
+
+    /// Source: `OkGoDoIt/OpenAI-API-dotnet#163`.
+    pub(crate) fn logit_bias_key(found: &str) -> Self {
+        let message = format!(
+            "Invalid key in 'logit_bias': {found}. You should only be submitting non-negative integers."
+        );
+        Self::told(message, Some("logit_bias"), None)
+    }
+
+    /// What is told in words of its own.
+    pub(crate) fn told(
+        message: impl Into<String>,
+        param: Option<&str>,
+        code: Option<&'static str>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            param: param.map(str::to_owned),
+            code,
+        }
     }
 
     pub(crate) fn stream_options_without_stream() -> Self {

@@ -6,6 +6,7 @@ use super::text::{Asked, answer};
 use crate::exchange::Exchange;
 use crate::generate::Structure;
 use crate::openai::{ChatRequest, Refusal};
+use crate::prompt_cache::cached_tokens;
 
 /// Answers a chat.
 pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
@@ -25,14 +26,18 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
     prompt.extend(definitions.texts.iter().map(String::as_str));
     let counter = &exchange.received.shared.counter;
     let texts = counter.count(encoding, &prompt).await;
-    let prompt = texts.iter().sum::<u64>() + request.overhead() + definitions.overhead;
+    let overhead = request.overhead(target.model()) + definitions.overhead;
+    let prompt = texts.iter().sum::<u64>() + overhead;
+    let cached = cached_tokens(&mut exchange, &target, &request, &definitions, prompt).await;
     let asked = Asked {
         characters: Some(characters),
         messages: request.messages(),
         prompt_tokens: prompt,
+        cached_tokens: cached,
         longest_prompt: prompt,
         max_tokens: request.max_tokens(),
         choices: request.choices(),
+        candidates: request.choices(),
         is_stream: request.is_stream(),
         includes_usage: request.includes_usage(),
     };

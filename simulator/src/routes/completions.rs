@@ -23,9 +23,11 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
         characters: (!characters.is_empty()).then(|| characters.iter().sum()),
         messages: 0,
         prompt_tokens: prompts.iter().sum(),
+        cached_tokens: 0,
         longest_prompt: prompts.into_iter().max().unwrap_or(0),
         max_tokens: request.max_tokens(),
         choices: request.choices(),
+        candidates: request.candidates(),
         is_stream: request.is_stream(),
         includes_usage: request.includes_usage(),
     };

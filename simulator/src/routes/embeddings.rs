@@ -63,8 +63,7 @@ async fn embed(
         .into_response())
 }
 
-/// Numbers per embedding. A model of fixed size ignores the request's wish, as
-/// microsoft/aoai-api-simulator does.
+/// Numbers per embedding.
 fn size(target: &Target, request: &EmbeddingsRequest) -> Result<u32, Refusal> {
     match target.embedding() {
         (size, true) => Ok(request.dimensions(size)?),

@@ -25,10 +25,14 @@ pub(super) struct Asked {
     pub(super) messages: u64,
     /// Tokens of all prompts.
     pub(super) prompt_tokens: u64,
+    /// Those of them that are cached.
+    pub(super) cached_tokens: u64,
     /// Tokens of the longest prompt, which has to fit into the context with its answer.
     pub(super) longest_prompt: u64,
     pub(super) max_tokens: Option<u64>,
     pub(super) choices: u32,
+    /// How many answers are generated, of which `choices` are given.
+    pub(super) candidates: u32,
     pub(super) is_stream: bool,
     pub(super) includes_usage: bool,
 }
@@ -68,6 +72,7 @@ async fn admitted<B: Body>(
     let choices = replies(target, key, asked, structure);
     let usage = Usage {
         prompt: asked.prompt_tokens,
+        cached: asked.cached_tokens,
         completion: choices.iter().map(Reply::left).sum(),
         reasoning: choices.iter().map(|reply| reply.reasoning).sum(),
     };
@@ -102,9 +107,9 @@ async fn admit<B: Body>(
         characters: asked.characters.as_slice(),
         messages: asked.messages,
         prompt_tokens: asked.prompt_tokens,
-        cached_tokens: 0,
+        cached_tokens: asked.cached_tokens,
         max_tokens: asked.max_tokens,
-        choices: asked.choices.into(),
+        choices: asked.candidates.into(),
     };
     exchange.estimate(&charge);
     let window = target.context_tokens();

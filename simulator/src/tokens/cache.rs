@@ -1,11 +1,11 @@
 //! [`Counter`]: counts tokens, remembers counts, keeps long texts off the event loop.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::sync::{Mutex, PoisonError};
+use std::hash::{BuildHasher, Hash};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Encoding;
+use super::prefixes::{Prefixes, Span};
+use super::{Encoding, Lately};
 
 /// Texts up to this length are not worth remembering: counting takes less than a microsecond.
 const WORTH_REMEMBERING: usize = 32;
@@ -17,25 +17,33 @@ const LONG: usize = 16 * 1024;
 /// Each of the two generations holds this many counts: 40 bytes each, under three megabytes.
 const GENERATION: usize = 32 * 1024;
 
-/// Counts tokens; counts of texts seen lately are remembered.
+/// Each of the two generations holds the prefixes of this many prompts.
+const PROMPTS: usize = 1_024;
+
+/// Of longer prompts the prefixes are not remembered: a kilobyte each, two megabytes together.
+const MOST_PREFIXES: usize = 128;
+
+/// Counts tokens; what was found of texts seen lately is remembered.
 ///
 /// Keys are 128-bit hashes instead of the texts, so the memory is bounded whatever is asked.
-/// Two generations stand for "lately": the younger fills up, becomes the older, and the older
-/// is forgotten. That is as good as a least-recently-used list for repeated prompts, without
-/// touching a list on every hit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counter {
     hashers: [RandomState; 2],
-    counts: Mutex<Generations>,
-}
-
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Key, u32>,
-    old: HashMap<Key, u32>,
+    counts: Mutex<Lately<Key, u32>>,
+    prefixes: Mutex<Lately<Key, Prefixes>>,
 }
 
 type Key = (Encoding, u64, u64);
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self {
+            hashers: Default::default(),
+            counts: Mutex::new(Lately::new(GENERATION)),
+            prefixes: Mutex::new(Lately::new(PROMPTS)),
+        }
+    }
+}
 
 impl Counter {
     /// The tokens in each of `texts`.
@@ -61,28 +69,66 @@ impl Counter {
         counts
     }
 
+    /// What a prompt of `spans` begins with.
+    pub(crate) async fn prefixes(&self, encoding: Encoding, spans: &[Span<'_>]) -> Prefixes {
+        let key = self.key(encoding, spans);
+        if let Some(known) = lock(&self.prefixes).get(&key) {
+            return known.clone();
+        }
+        let length: usize = spans.iter().map(|span| span.text.len()).sum();
+        let prefixes = if length < LONG {
+            Prefixes::of(encoding, spans.iter().copied())
+        } else {
+            prefixes_aside(encoding, spans).await
+        };
+        if prefixes.hashes().len() <= MOST_PREFIXES {
+            lock(&self.prefixes).insert(key, prefixes.clone());
+        }
+        prefixes
+    }
+
+    fn key(&self, encoding: Encoding, text: impl Hash) -> Key {
+        let [a, b] = &self.hashers;
+        (encoding, a.hash_one(&text), b.hash_one(&text))
+    }
+
     /// The count of `text` if it is known or quickly told, else the key to learn it under.
     fn remembered(&self, encoding: Encoding, text: &str) -> Result<u64, Key> {
         if text.len() <= WORTH_REMEMBERING {
             return Ok(encoding.count(text) as u64);
         }
-        let [a, b] = &self.hashers;
-        let key = (encoding, a.hash_one(text), b.hash_one(text));
-        let generations = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let young = generations.young.get(&key);
-        let count = young.or_else(|| generations.old.get(&key));
-        count.map(|&count| u64::from(count)).ok_or(key)
+        let key = self.key(encoding, text);
+        let count = lock(&self.counts).get(&key).copied();
+        count.map(u64::from).ok_or(key)
     }
 
     fn learn(&self, key: Key, count: usize) -> u64 {
         let remembered = u32::try_from(count).unwrap_or(u32::MAX);
-        let mut generations = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if generations.young.len() >= GENERATION {
-            generations.old = std::mem::take(&mut generations.young);
-        }
-        generations.young.insert(key, remembered);
+        lock(&self.counts).insert(key, remembered);
         count as u64
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Finds prefixes on a blocking thread.
+async fn prefixes_aside(encoding: Encoding, spans: &[Span<'_>]) -> Prefixes {
+    let owned: Vec<_> = spans
+        .iter()
+        .map(|span| (span.framing, span.meaning, span.text.to_owned()))
+        .collect();
+    let find = move || {
+        let spans = owned.iter().map(|(framing, meaning, text)| Span {
+            framing: *framing,
+            meaning: *meaning,
+            text,
+        });
+        Prefixes::of(encoding, spans)
+    };
+    // Fails only while the runtime shuts down, when nobody waits for the answer.
+    tokio::task::spawn_blocking(find).await.unwrap_or_default()
 }
 
 /// Counts on a blocking thread, which also holds a paused clock while it runs.
@@ -112,15 +158,5 @@ mod tests {
             // 1, 8, and four words of one token each, with one space left over at the end.
             assert_eq!(counter.count(Encoding::O200k, &texts).await, [1, 8, 12_001]);
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_memory_is_bounded() {
-        let counter = Counter::default();
-        for number in 0..3 * GENERATION {
-            counter.learn((Encoding::O200k, number as u64, 0), 1);
-        }
-        let generations = counter.counts.lock().unwrap();
-        assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
     }
 }

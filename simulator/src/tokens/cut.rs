@@ -3,8 +3,6 @@
 //! A token is a piece of bytes, not of characters: an emoji can be three of them. What can be
 //! told of a text after so many tokens therefore ends at the last whole character.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::{Encoding, pieces};
 
 /// A text that is told token by token.
@@ -79,17 +77,17 @@ impl Tokens {
 impl Encoding {
     /// The bytes of each token of a text that is cut in one go.
     fn lengths(self, piece: &str) -> Vec<usize> {
-        let lengths = catch_unwind(AssertUnwindSafe(|| {
-            let tokenizer = self.tokenizer();
-            let tokens = tokenizer.encode_ordinary(piece);
-            let bytes = |token| tokenizer.decode_bytes(&[token]).map(|bytes| bytes.len());
-            tokens.into_iter().map(bytes).collect::<Result<Vec<_>, _>>()
-        }));
-        match lengths {
-            Ok(Ok(lengths)) => lengths,
-            // As a text is counted that no tokenizer can read: four bytes are a token.
-            Ok(Err(_)) | Err(_) => piece.as_bytes().chunks(4).map(<[u8]>::len).collect(),
-        }
+        let tokenizer = self.tokenizer();
+        let bytes = |token| {
+            tokenizer
+                .decode_bytes(&[token])
+                .ok()
+                .map(|bytes| bytes.len())
+        };
+        let tokens = self.encode(piece);
+        let lengths = tokens.and_then(|tokens| tokens.into_iter().map(bytes).collect());
+        // As a text is counted that no tokenizer can read: four bytes are a token.
+        lengths.unwrap_or_else(|| piece.as_bytes().chunks(4).map(<[u8]>::len).collect())
     }
 }
 

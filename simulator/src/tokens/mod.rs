@@ -6,8 +6,11 @@
 
 mod cache;
 mod cut;
+mod lately;
 mod pieces;
+mod prefixes;
 pub(crate) mod tools;
+mod vision;
 mod vocabulary;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +19,9 @@ use tiktoken_rs::CoreBPE;
 
 pub(crate) use self::cache::Counter;
 pub(crate) use self::cut::Tokens;
+pub(crate) use self::lately::Lately;
+pub(crate) use self::prefixes::{Prefixes, SHORTEST as SHORTEST_PREFIX, Span, meaning};
+pub(crate) use self::vision::Vision;
 pub(crate) use self::vocabulary::Words;
 pub use self::vocabulary::words;
 
@@ -44,6 +50,16 @@ impl Encoding {
             .sum()
     }
 
+    /// The largest number of a token, special ones included.
+    ///
+    /// Source: openai/tiktoken, `openai_public.py`: `<|endofprompt|>` of each encoding.
+    pub(crate) const fn largest_token(self) -> u32 {
+        match self {
+            Self::Cl100k => 100_276,
+            Self::O200k => 200_018,
+        }
+    }
+
     /// Loads the vocabulary now, instead of while the first request waits for it.
     pub(crate) fn load(self) {
         self.count_piece("");
@@ -55,6 +71,12 @@ impl Encoding {
         // A tokenizer that gives up must not take the server with it. Four bytes per token is
         // OpenAI's rule of thumb.
         count.unwrap_or_else(|_| text.len().div_ceil(4))
+    }
+
+    /// The tokens of a text that is cut in one go, unless the tokenizer gives up.
+    fn encode(self, piece: &str) -> Option<Vec<u32>> {
+        // A tokenizer that gives up must not take the server with it.
+        catch_unwind(AssertUnwindSafe(|| self.tokenizer().encode_ordinary(piece))).ok()
     }
 
     /// Loads the vocabulary on first use, which takes about a quarter of a second.

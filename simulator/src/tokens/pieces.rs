@@ -4,8 +4,8 @@
 //! bytes within each. The expression looks at most one character ahead and never back, so
 //! cutting exactly between two pre-tokens changes no count. Where such a place is follows from
 //! the expressions of cl100k and o200k without running them: none of their alternatives
-//! continues from an ASCII letter or digit into ASCII white space, and none that ends at a
-//! line feed continues into a letter or digit.
+//! continues from a letter or digit into white space or from an ideograph into a full stop,
+//! none that ends at a line feed continues into a letter or digit, and none goes on at a space.
 //!
 //! Why cut at all: the expression engine gives up, by a panic, on a megabyte of spaces, and a
 //! piece is a bounded amount of work.
@@ -35,25 +35,49 @@ fn cut(text: &str) -> usize {
     if text.len() <= LONGEST {
         return text.len();
     }
-    let bytes = text.as_bytes();
-    let boundary = (1..=LONGEST)
-        .rev()
-        .find(|&at| is_boundary(bytes[at - 1], bytes[at]));
+    let end = text.floor_char_boundary(LONGEST);
+    let boundary = boundaries(text, end).next();
     boundary
-        .or_else(|| digit_boundary(bytes))
-        .unwrap_or_else(|| text.floor_char_boundary(LONGEST))
+        .or_else(|| digit_boundary(text.as_bytes()))
+        .unwrap_or(end)
+}
+
+/// The boundaries up to `end`, the last first.
+fn boundaries(text: &str, end: usize) -> impl Iterator<Item = usize> {
+    let mut after = text[end..].chars().next();
+    text[..end]
+        .char_indices()
+        .rev()
+        .filter_map(move |(at, before)| {
+            let next = after.replace(before)?;
+            is_boundary(before, next).then_some(at + before.len_utf8())
+        })
 }
 
 /// Whether a pre-token always ends between `before` and `after`.
-fn is_boundary(before: u8, after: u8) -> bool {
-    let from_word = before.is_ascii_alphanumeric() && is_white(after);
-    let from_line = before == b'\n' && after.is_ascii_alphanumeric();
-    from_word || from_line
+fn is_boundary(before: char, after: char) -> bool {
+    let from_word = is_word(before) && (is_white(after) || is_mark(after));
+    let from_line = before == '\n' && is_word(after);
+    // White space joins what follows it, never what stands before it, unless that is white too.
+    let to_space = !before.is_whitespace() && matches!(after, ' ' | '\t');
+    from_word || from_line || to_space
+}
+
+/// Letters and digits of ASCII, and the letters of scripts that are written without spaces and
+/// without combining marks.
+fn is_word(c: char) -> bool {
+    let is_letter = matches!(c, 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='龥' | '가'..='힣');
+    c.is_ascii_alphanumeric() || is_letter
+}
+
+/// Punctuation of the same scripts.
+fn is_mark(c: char) -> bool {
+    matches!(c, '、' | '。' | '！' | '，' | '：' | '；' | '？')
 }
 
 /// Space, tab and line breaks; the vertical tab is white space too but not to everyone.
-fn is_white(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+fn is_white(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
 /// The last multiple of three digits where `text` begins with digits only: they are split in threes.
@@ -81,7 +105,13 @@ pub(super) mod tests {
             "[!-/:-@]{1,5}",
             "\\PC{1,6}",
             Just("don't ".to_owned()),
-            Just("日本語テキスト".to_owned()),
+            Just("日本語テキスト。".to_owned()),
+            "[一-丐。，ぁ-おア-オ가-갛]{1,9}",
+            "[а-яА-Я́]{1,9}",
+            "[ء-ي\\u{64b}-\\u{652}]{1,9}",
+            "[क-ह\\u{93e}-\\u{94d}]{1,9}",
+            "[ก-ฮ\\u{e31}-\\u{e3a}]{1,9}",
+            "[\\u{a0}\\u{3000}\\u{2003}\\u{85} ]{1,4}",
             Just("👩‍👩‍👧 é\u{301}".to_owned()),
             Just("<|endoftext|>".to_owned()),
         ];
@@ -91,10 +121,9 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn cutting_at_a_boundary_never_changes_the_count(text in fragments()) {
-            let bytes = text.as_bytes();
             for encoding in [Encoding::Cl100k, Encoding::O200k] {
                 let whole = encoding.count_piece(&text);
-                for at in (1..bytes.len()).filter(|&at| is_boundary(bytes[at - 1], bytes[at])) {
+                for at in boundaries(&text, text.len()) {
                     let (left, right) = text.split_at(at);
                     let parts = encoding.count_piece(left) + encoding.count_piece(right);
                     prop_assert_eq!(parts, whole, "{:?} | {:?}", left, right);
@@ -110,12 +139,45 @@ pub(super) mod tests {
         }
     }
 
+    /// "All human beings are born free", the first words of the declaration of human rights, and
+    /// what else a text may be made of.
+    const SAMPLES: [&str; 20] = [
+        "The quick brown fox, 1234 times.\n\tIt didn't  jump. ",
+        "Все люди рождаются свободными и равными в своем достоинстве. ",
+        "Όλοι οι άνθρωποι γεννιούνται ελεύθεροι. ",
+        "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. ",
+        "כל בני האדם נולדו בני חורין. ",
+        "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता प्राप्त है। ",
+        "সমস্ত মানুষ স্বাধীনভাবে জন্মগ্রহণ করে। ",
+        "மனிதப் பிறவியினர் சகலரும் சுதந்திரமாகவே பிறக்கின்றனர். ",
+        "มนุษย์ทั้งหลายเกิดมามีอิสระ และเสมอภาคกัน ",
+        "人人生而自由，在尊严和权利上一律平等。",
+        "すべての人間は、生まれながらにして自由である。",
+        "모든 인간은 태어날 때부터 자유로우며 동등하다. ",
+        "ყველა ადამიანი იბადება თავისუფალი. ",
+        "Բոլոր մարդիկ ծնվում են ազատ. ",
+        "የሰው ልጅ ሁሉ ሲወለድ ነጻና በክብር እኩል ነው። ",
+        "Tất cả mọi người sinh ra đều được tự do. ",
+        "👩‍👩‍👧 🏳️‍🌈 🇩🇪 👍🏽 é\u{301} ",
+        "<|endoftext|><|im_start|> <|fim_prefix|>",
+        "fn main() {\r\n\t\tlet x = [1_000, 0xff]; // …\r\n}\r\n",
+        "𝒜𝓁𝓁 𐌰𐌻𐌻 𓀀𓀁 \u{1b}\u{7f}\u{fffd} ",
+    ];
+
     #[test]
-    fn a_long_text_counts_as_its_parts_say() {
-        let text = "The quick brown fox, 1234 times.\n\tIt didn't  jump. ".repeat(5_000);
-        for encoding in [Encoding::Cl100k, Encoding::O200k] {
-            assert_eq!(encoding.count(&text), encoding.count_piece(&text));
+    fn every_script_counts_as_the_tokenizer_says() {
+        let all = SAMPLES.concat();
+        let long = |sample: &str| sample.repeat(3 * LONGEST / 2 / sample.len());
+        let texts = SAMPLES.iter().map(|sample| long(sample));
+        // The last has more than 100,000 tokens.
+        for text in texts.chain([String::new(), all.clone(), all.repeat(300)]) {
+            for encoding in [Encoding::Cl100k, Encoding::O200k] {
+                let whole = encoding.encode(&text).map(|tokens| tokens.len());
+                let head: String = text.chars().take(20).collect();
+                assert_eq!(Some(encoding.count(&text)), whole, "{encoding:?}: {head}");
+            }
         }
+        assert!(Encoding::O200k.count(&all.repeat(300)) > 100_000);
     }
 
     #[test]

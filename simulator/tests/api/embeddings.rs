@@ -91,8 +91,7 @@ async fn fewer_dimensions_are_for_models_that_have_them() {
     };
     assert_eq!(size("small", 10).await, Some(10));
     assert_eq!(size("small", 1_537).await, None);
-    // As in microsoft/aoai-api-simulator.
-    assert_eq!(size("ada", 10).await, Some(1_536));
+    assert_eq!(size("ada", 10).await, None);
 }
 
 #[tokio::test(start_paused = true)]

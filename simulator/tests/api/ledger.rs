@@ -74,6 +74,7 @@ async fn an_answered_request_is_booked_in_full() {
       "tokens_estimated": 10,
       "tokens_charged": 10,
       "prompt_tokens": 8,
+      "cached_tokens": 0,
       "completion_tokens": 10,
       "tokens_yielded": 10,
       "fault": null,

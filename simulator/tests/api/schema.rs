@@ -55,6 +55,7 @@ fn the_schema_knows_every_key_that_is_read() {
         "retry_after",
         "latency",
         "concurrency",
+        "prompt_caching",
         "embedding_size",
         "tool_calls",
     ]

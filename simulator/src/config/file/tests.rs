@@ -115,7 +115,7 @@ model = "gpt-4.1-mini"
       3 | deployments = ["gpt-4.1-mini"]
         |                ^^^^^^^^^^^^^^
       help: defined by [deployments.NAME] are `gpt-4`
-    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `embedding_size`, `tool_calls`
+    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `prompt_caching`, `embedding_size`, `tool_calls`
       5 | [deployments.gpt-4.1-mini]
         |                    ^^^^^^
       help: a name with a dot is quoted: [deployments."gpt-4.1-mini"]

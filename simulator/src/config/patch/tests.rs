@@ -85,7 +85,7 @@ fn a_bad_patch_is_refused_with_every_reason() {
     insta::assert_snapshot!(refused(&patch), @r#"
     simulator_mode: expected `generate`, the only mode, found `"record"`
     deployments.chat.tokens_per_minute: invalid value: integer `0`, expected a nonzero u64
-    deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `embedding_size`, `tool_calls`
+    deployments.chat.colour: unknown field `colour`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `prompt_caching`, `embedding_size`, `tool_calls`
     deployments.other: expected an object, found `7`
     seed: invalid type: string "x", expected u64
     "#);
