@@ -1,7 +1,7 @@
 //! All routes and layers. A request passes them from the outside in:
 //!
-//! door → slashes → receive (opens the ledger's entry, reads the body) → auth → route → deployment →
-//! validate → fault → limit → generate → latency → stream.
+//! door → slashes → receive (opens the ledger's entry, reads the body) → auth → spillover → route →
+//! deployment → validate → fault → limit → generate → latency → stream.
 //!
 //! The admin API and the issuer of tokens stand beside the operations: neither booked nor limited.
 
@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 
 use crate::routes::{chat_completions, completions, embeddings, fallback};
 use crate::simulator::Shared;
-use crate::{admin, auth, door, identity, receive, slashes};
+use crate::{admin, auth, door, identity, receive, slashes, spillover};
 
 /// Assembles the service of one simulator.
 pub(crate) fn app(shared: &Arc<Shared>) -> Router {
@@ -38,6 +38,7 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
         .route("/v1/embeddings", post(embeddings))
         .method_not_allowed_fallback(fallback::wrong_method)
         .fallback(fallback::not_found)
+        .layer(from_fn(spillover::spill))
         .layer(from_fn(auth::operations))
         .layer(from_fn_with_state(Arc::clone(shared), receive::receive));
 

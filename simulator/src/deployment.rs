@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::config::{Deployment, Limiter, OperationLatencies, RateLimitHeader, ToolCalls};
+use crate::config::{Deployment, Limiter, OperationLatencies, ToolCalls};
 use crate::latency::Pace;
-use crate::limit::{Admission, Gate, Wait};
+use crate::limit::{self, Charge, Gate, Promise, Standing, Wait};
 use crate::model::{Kind, Model};
-use crate::openai::{Operation, Refusal, headers};
+use crate::openai::{Limited, Operation, Refusal};
 use crate::seed::Key;
 use crate::slot::{Slot, Slots};
 use crate::tokens::Encoding;
@@ -123,50 +123,44 @@ impl Target {
         self.slots().enter(limit).map_err(Refusal::QueueFull)
     }
 
-    pub(crate) fn rate_limit_headers(&self) -> &[RateLimitHeader] {
-        &self.0.deployment.rate_limit_headers
+    /// Writes what answers tell of the limits.
+    pub(crate) fn write_limits(
+        &self,
+        headers: &mut HeaderMap,
+        standing: &Standing,
+        refused: Option<&Promise<'_>>,
+    ) {
+        let chosen = &self.0.deployment.rate_limit_headers;
+        limit::write(headers, chosen, standing, refused);
     }
 
-    /// The wait that a refusal promises where the true one is `wait`.
-    pub(crate) fn told_wait(&self, wait: Wait) -> Wait {
-        let told = self.0.deployment.retry_after;
-        told.map_or(wait, |told| Wait::For(told.get()))
+    /// What a request costs by the deployment's estimate.
+    pub(crate) fn cost(&self, charge: &Charge<'_>) -> u64 {
+        charge.cost(&self.0.deployment.estimate, self.limiter())
     }
 
-    /// Writes what an admitted request is told of the limits.
-    pub(crate) fn write_limits(&self, headers: &mut HeaderMap, admission: Admission) {
-        let Admission::Within {
-            remaining_tokens,
-            remaining_requests,
-            ..
-        } = admission
-        else {
-            return;
+    /// The refusal of a request, as it is told to its caller.
+    pub(crate) fn limited(
+        &self,
+        operation: Operation,
+        region: &str,
+        refusal: limit::Refusal,
+    ) -> Limited {
+        let refusal = match self.0.deployment.retry_after {
+            None => refusal,
+            Some(told) => limit::Refusal {
+                wait: Wait::For(told.get()),
+                said: Wait::For(told.get()),
+                ..refusal
+            },
         };
-        if self
-            .rate_limit_headers()
-            .contains(&RateLimitHeader::Remaining)
-        {
-            headers.insert(headers::REMAINING_TOKENS, remaining_tokens.into());
-            headers.insert(headers::REMAINING_REQUESTS, remaining_requests.into());
-        }
-        self.write_limit(headers);
-    }
-
-    /// Writes the limits themselves, if they are told.
-    pub(crate) fn write_limit(&self, headers: &mut HeaderMap) {
-        let Limiter::Legacy {
-            tokens_per_minute,
-            requests_per_minute,
-        } = *self.limiter()
-        else {
-            return;
-        };
-        if self.rate_limit_headers().contains(&RateLimitHeader::Limit) {
-            let requests =
-                Limiter::requests_per_ten_seconds(tokens_per_minute, requests_per_minute);
-            headers.insert(headers::LIMIT_TOKENS, tokens_per_minute.get().into());
-            headers.insert(headers::LIMIT_REQUESTS, requests.into());
+        Limited {
+            operation,
+            deployment: self.name().to_owned(),
+            model: self.model().name,
+            region: region.to_owned(),
+            text: self.0.deployment.refusal_text,
+            refusal,
         }
     }
 }

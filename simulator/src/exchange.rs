@@ -6,24 +6,25 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::response::{IntoResponse, Response};
 use clock::Moment;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::{Play, RateLimitHeader};
+use crate::config::{Limiter, Play};
 use crate::deployment::Target;
 use crate::fault::{self, Arrival, Interruption};
 use crate::latency::{self, Deadlines};
 use crate::ledger::Entry;
-use crate::limit::{Admission, Charge, Ticket, Wait};
+use crate::limit::{self, Admission, Charge, Correction, Promise, Ticket, Wait};
 use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
 use crate::prompt_cache::Keepable;
 use crate::receive::Received;
 use crate::seed::{Key, Purpose};
 use crate::serve::Line;
 use crate::slot::Slot;
+use crate::spillover::ServedBy;
 
 /// One request to an operation.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Exchange {
     pub(crate) headers: HeaderMap,
     /// The deployment, where the path names it.
     named: Option<String>,
+    /// The deployment that serves it instead, where the one it asks for spilled over.
+    served_by: Option<String>,
     /// When the answer's latency starts: at arrival, unless a fault delayed the request.
     pub(crate) start: Moment,
     /// The prompt, kept for later ones once the request is admitted.
@@ -63,6 +66,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
         exchange.headers = std::mem::take(&mut parts.headers);
         let line = parts.extensions.remove::<Arc<Line>>();
         exchange.line = line.filter(|_| parts.version == Version::HTTP_11);
+        let served_by = parts.extensions.remove::<ServedBy>();
+        exchange.served_by = served_by.map(|ServedBy(name)| name);
         exchange.named = named.map(|Path(name)| name);
         Ok(exchange)
     }
@@ -89,6 +94,7 @@ impl Exchange {
             headers: HeaderMap::new(),
             named: None,
             prompt: None,
+            served_by: None,
             interruption: None,
             line: None,
             late_fault: None,
@@ -156,13 +162,17 @@ impl Exchange {
     }
 
     fn target(&self, name: &str, operation: Operation) -> Result<Target, Refusal> {
+        if let Some(name) = &self.served_by {
+            self.book(|entry| entry.served_by = Some(name.clone()));
+            return self.received.live.target(name, operation);
+        }
         self.book(|entry| entry.deployment = Some(name.to_owned()));
         self.received.live.target(name, operation)
     }
 
     /// Estimates what a request costs, and books it.
-    pub(crate) fn estimate(&self, charge: &Charge<'_>) -> u64 {
-        let cost = charge.estimate();
+    pub(crate) fn estimate(&self, target: &Target, charge: &Charge<'_>) -> u64 {
+        let cost = target.cost(charge);
         self.book(|entry| {
             entry.prompt_tokens = charge.prompt_tokens;
             entry.cached_tokens = charge.cached_tokens;
@@ -199,21 +209,64 @@ impl Exchange {
     }
 
     fn charge(&self, target: &Target, charge: &Charge<'_>) -> Result<Ticket, Refusal> {
-        let cost = self.estimate(charge);
-        let now = self.received.shared.clock.now();
-        let ticket = target.gate().admit(target.limiter(), cost, now);
-        let ticket = ticket.map_err(|mut refusal| {
-            refusal.wait = target.told_wait(refusal.wait);
-            Refusal::Limited(charge.operation, refusal)
+        let cost = self.estimate(target, charge);
+        let correction = self.correction(target, charge, cost)?;
+        let clock = &self.received.shared.clock;
+        let now = clock.now();
+        let admission = target.gate().admit(target.limiter(), cost, now);
+        let standing = match &admission {
+            Ok(admission) => admission.standing,
+            Err(refusal) => *refusal.standing,
+        };
+        self.book(|entry| {
+            // Where it spilled over, the utilization is what the first deployment had.
+            entry.utilization_per_mille = standing.found.or(entry.utilization_per_mille);
+        });
+        let admission = admission.map_err(|refusal| {
+            let region = &self.received.live.config.region;
+            let limited = target.limited(charge.operation, region, refusal);
+            Refusal::Limited(Box::new(limited))
         })?;
         if let Some(prompt) = &self.prompt {
             self.received.shared.prompts.keep(prompt, now);
         }
         self.book(|entry| {
             entry.tokens_charged = cost;
-            entry.admitted = Some(ticket.admission().at().unwrap_or(now));
+            entry.admitted = Some(admission.at.unwrap_or(now));
         });
-        Ok(ticket)
+        Ok(Ticket::new(admission, correction))
+    }
+
+    /// How the estimate of a request is corrected, by a limiter that does.
+    ///
+    /// # Errors
+    /// A prompt that is too long for provisioned throughput, which is told before anything else.
+    fn correction(
+        &self,
+        target: &Target,
+        charge: &Charge<'_>,
+        estimated: u64,
+    ) -> Result<Option<Correction>, Refusal> {
+        let Limiter::Provisioned(provisioned) = *target.limiter() else {
+            return Ok(None);
+        };
+        let longest = provisioned.longest_prompt.map_or(u64::MAX, Into::into);
+        if charge.prompt_tokens > longest {
+            return Err(Refusal::TooLong {
+                operation: charge.operation,
+                window: longest,
+                prompt: charge.prompt_tokens,
+                answer: None,
+            });
+        }
+        Ok(Some(Correction {
+            gate: Arc::clone(target.gate()),
+            provisioned,
+            estimated,
+            prompt_tokens: charge.prompt_tokens.saturating_sub(charge.cached_tokens),
+            clock: self.received.shared.clock.clone(),
+            booking: self.received.booking.clone(),
+        }))
     }
 
     /// Changes the ledger's entry.
@@ -262,14 +315,14 @@ impl Exchange {
         if self.dialect == Dialect::Azure {
             headers.insert(headers::DEPLOYMENT_NAME, target.header().clone());
         }
-        target.write_limits(&mut headers, admission);
+        target.write_limits(&mut headers, &admission.standing, None);
         headers
     }
 
     /// Answers with a refusal, and books it.
     pub(crate) fn refuse(&self, refusal: &Refusal, target: Option<&Target>) -> Response {
         let wait = match refusal {
-            Refusal::Limited(_, limited) => Some(limited.wait),
+            Refusal::Limited(limited) => Some(limited.refusal.wait),
             Refusal::Fault { wait, .. } => *wait,
             _ => None,
         };
@@ -280,10 +333,16 @@ impl Exchange {
         });
         let mut headers = self.common_headers(self.received.live.key.numbered(number));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let (Refusal::Limited(_, limited), Some(target)) = (refusal, target) {
-            let date = |wait| self.date_after(wait);
-            write_wait(&mut headers, target.rate_limit_headers(), *limited, date);
-            target.write_limit(&mut headers);
+        if let (Refusal::Limited(limited), Some(target)) = (refusal, target) {
+            let limit::Refusal {
+                reason,
+                wait,
+                ref standing,
+                ..
+            } = limited.refusal;
+            let date = &|wait| self.date_after(wait);
+            let promise = Promise { reason, wait, date };
+            target.write_limits(&mut headers, standing, Some(&promise));
         }
         let body = refusal.body(openai::Request {
             dialect: self.dialect,
@@ -347,30 +406,6 @@ impl Exchange {
 
 /// Characters of the prompt that the ledger keeps.
 const PROMPT_HEAD: usize = 64;
-
-fn write_wait(
-    headers: &mut HeaderMap,
-    chosen: &[RateLimitHeader],
-    refusal: crate::limit::Refusal,
-    date: impl Fn(Wait) -> HeaderValue,
-) {
-    let seconds = HeaderValue::from(refusal.wait.seconds());
-    let reason = refusal.reason;
-    for header in chosen {
-        match header {
-            RateLimitHeader::RetryAfter => headers.insert(RETRY_AFTER, seconds.clone()),
-            RateLimitHeader::RetryAfterMs => {
-                headers.insert(headers::RETRY_AFTER_MS, refusal.wait.millis().into())
-            }
-            RateLimitHeader::RetryAfterDate => headers.insert(RETRY_AFTER, date(refusal.wait)),
-            RateLimitHeader::Reset => headers.insert(headers::reset(reason), seconds.clone()),
-            RateLimitHeader::PolicyId => {
-                headers.insert(headers::POLICY_ID, headers::policy(reason))
-            }
-            RateLimitHeader::Remaining | RateLimitHeader::Limit => None,
-        };
-    }
-}
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 

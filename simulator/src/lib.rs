@@ -77,8 +77,8 @@
 //!   `stop` and `logprobs` are read over; images are only
 //!   measured, sounds and files refused.
 //! - Other operations: responses, models, images, audio, files, batches, assistants.
-//! - Content filtering, provisioned throughput, and the limiters of
-//!   2025 and later. Limits are exact, where Azure enforces them by many nodes and roughly.
+//! - Content filtering. Limits are exact, where Azure enforces them by many
+//!   nodes and roughly; dynamic quota and priority processing, which only ever admit more, are left out.
 
 mod admin;
 mod app;
@@ -105,6 +105,7 @@ mod server;
 mod simulator;
 mod slashes;
 mod slot;
+mod spillover;
 mod stream;
 pub mod tokens;
 

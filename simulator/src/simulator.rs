@@ -20,8 +20,8 @@ use tower::ServiceExt;
 
 use crate::app::app;
 use crate::config::{
-    ConfigError, ConfigErrors, Deployment, Limiter, RateLimitHeader, SimulatorConfig, ToolCalls,
-    patch,
+    ConfigError, ConfigErrors, Deployment, Estimate, Limiter, LimiterKind, SimulatorConfig,
+    ToolCalls, patch,
 };
 use crate::deployment::Target;
 use crate::fault::{Door, Faults, delivered};
@@ -88,6 +88,8 @@ pub(crate) struct Live {
     pub(crate) faults: Faults,
     /// Cancelled when the simulator is stopped; after a start there is a new one.
     pub(crate) up: CancellationToken,
+    /// Whether requests may spill over.
+    pub(crate) has_provisioned: bool,
     targets: HashMap<String, Target>,
     /// What is in flight at all deployments that are not configured: one server answers for them.
     undefined: Arc<Slots>,
@@ -243,13 +245,13 @@ impl Control {
 
     /// Resets only `memory`.
     pub fn forget(&self, memory: Memory) {
-        let live = self.0.live();
+        let (live, now) = (self.0.live(), self.0.clock.now());
         match memory {
-            Memory::Limits => live
-                .targets
-                .values()
-                .for_each(|target| target.gate().reset()),
-            Memory::Faults => live.faults.reset(self.0.clock.now()),
+            Memory::Limits => {
+                let targets = live.targets.values();
+                targets.for_each(|target| target.gate().reset(now));
+            }
+            Memory::Faults => live.faults.reset(now),
             Memory::Ledger => self.0.ledger.reset(),
         }
     }
@@ -262,6 +264,10 @@ impl Live {
         let deployments = config.deployments.iter();
         let targets = deployments.map(|(name, deployment)| {
             let known = before.and_then(|before| before.targets.get(name));
+            if let Some(known) = known {
+                // What the limits let go until now they let go as they were.
+                known.gate().drain(known.limiter(), now);
+            }
             let (gate, slots) = known
                 .map(|known| (Arc::clone(known.gate()), Arc::clone(known.slots())))
                 .unwrap_or_default();
@@ -269,7 +275,9 @@ impl Live {
             let target = Target::new(name, deployment, latencies, gate, slots);
             (name.clone(), target)
         });
+        let mut limiters = config.deployments.values().map(|it| it.limiter);
         Self {
+            has_provisioned: limiters.any(|it| matches!(it, Limiter::Provisioned(_))),
             targets: targets.collect(),
             undefined: before.map_or_else(Arc::default, |before| Arc::clone(&before.undefined)),
             faults: Faults::new(&config.faults, before.map(|before| &before.faults), now),
@@ -318,8 +326,11 @@ impl Live {
             model,
             context_tokens: NonZeroU32::new(model.context_tokens).unwrap_or(NonZeroU32::MAX),
             limiter: Limiter::None,
-            rate_limit_headers: RateLimitHeader::DEFAULT.to_vec(),
+            estimate: Estimate::Flat16,
+            spillover: None,
+            rate_limit_headers: LimiterKind::None.rate_limit_headers().to_vec(),
             retry_after: None,
+            refusal_text: LimiterKind::None.refusal_text(),
             latency: None,
             concurrency: None,
             prompt_caching: None,

@@ -140,23 +140,19 @@ fn by_deployment<'a>(
 /// Requests and tokens per minute that a deployment admits.
 #[expect(clippy::cast_precision_loss, reason = "limits far below 2^52")]
 fn limits(config: &SimulatorConfig, deployment: &str) -> (Option<f64>, Option<f64>) {
-    match config
-        .deployments
-        .get(deployment)
-        .map(|deployment| deployment.limiter)
-    {
-        Some(Limiter::Legacy {
-            tokens_per_minute,
-            requests_per_minute,
-        }) => {
-            let tokens = tokens_per_minute.get() as f64;
-            // Six requests per minute and thousand tokens, unless the deployment says otherwise.
-            let requests = requests_per_minute
-                .map_or((tokens / 1_000.0).ceil() * 6.0, |requests| {
-                    requests.get() as f64
-                });
-            (Some(requests), Some(tokens))
-        }
-        _ => (None, None),
-    }
+    let limiter = config.deployments.get(deployment).map(|it| it.limiter);
+    let Some(rate) = limiter.and_then(|limiter| limiter.rate()) else {
+        return (None, None);
+    };
+    let tokens = rate.tokens_per_minute.get() as f64;
+    let given = rate
+        .requests_per_minute
+        .map(|requests| requests.get() as f64);
+    let requests = given.or(match limiter {
+        // Six requests per minute and thousand tokens, unless the deployment says otherwise.
+        Some(Limiter::Legacy(_)) => Some((tokens / 1_000.0).ceil() * 6.0),
+        Some(Limiter::Modern { .. }) => Some((tokens / 1_000.0).ceil()),
+        _ => None,
+    });
+    (requests, Some(tokens))
 }

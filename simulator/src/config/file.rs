@@ -74,6 +74,8 @@ struct Reader<'a> {
     found: Vec<(usize, Diagnostic)>,
     /// Sections that could not be read as a whole; what they lack may be what was not read.
     broken: Vec<Vec<String>>,
+    /// Where the values stand that could not be read.
+    unread: Vec<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -85,6 +87,7 @@ impl<'a> Reader<'a> {
             text,
             found: Vec::new(),
             broken: Vec::new(),
+            unread: Vec::new(),
         };
         for error in syntax {
             reader.toml(&error, None);
@@ -193,6 +196,7 @@ impl<'a> Reader<'a> {
     fn broken(&mut self, path: &[&str], error: &toml::de::Error, help: Option<String>) {
         self.broken
             .push(path.iter().map(ToString::to_string).collect());
+        self.unread.extend(error.span().map(|span| span.start));
         self.toml(error, help);
     }
 
@@ -210,6 +214,10 @@ impl<'a> Reader<'a> {
                 path.splice(0..0, at.iter().map(ToString::to_string));
             }
             let (span, is_there) = locate(root, &path);
+            // A value that could not be read is told as such, and missing only because of that.
+            if is_there && self.unread.contains(&span.start) {
+                continue;
+            }
             let section = &path[..path.len().saturating_sub(1)];
             if is_there || !self.broken.iter().any(|broken| broken == section) {
                 self.push(span, error.message, error.help);

@@ -18,6 +18,7 @@ mod file;
 mod identity;
 mod latency;
 mod latency_profile;
+mod limiter;
 pub(crate) mod patch;
 mod reference;
 mod resolve;
@@ -26,7 +27,7 @@ mod section;
 mod tool_calls;
 
 pub use self::concurrency::{Concurrency, StatusWhenFull};
-pub use self::deployment::{DeploymentSection, LimiterKind, RateLimitHeader};
+pub use self::deployment::{DeploymentSection, RateLimitHeader};
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 use self::distribution::KINDS;
 pub(crate) use self::distribution::Sampler;
@@ -42,7 +43,11 @@ pub use self::latency::{
     Latency, LatencySection, Load, OperationLatencies, OperationLatencySections, Timing,
 };
 pub use self::latency_profile::LatencyProfile;
+pub use self::limiter::{
+    Estimate, EstimateRule, Limiter, LimiterKind, Provisioned, Rate, RefusalText, RequestsWindow,
+    Throughput,
+};
 pub use self::reference::InvalidReferenceFile;
-pub use self::resolved::{Deployment, Limiter, SimulatorConfig};
+pub use self::resolved::{Deployment, SimulatorConfig};
 pub use self::section::{DeploymentList, SimulatorSection};
 pub use self::tool_calls::{CallsWhen, ToolCalls};

@@ -35,6 +35,13 @@ const DEPLOYMENTS: &str = "openai_deployments";
 pub(crate) fn shown(config: &SimulatorConfig) -> Value {
     let mut shown = written(config);
     shown.remove("api_keys");
+    // Left open below, so that a patch may change the kind of limiter.
+    for (name, deployment) in &config.deployments {
+        let shown = &mut shown["deployments"][name];
+        shown["estimate"] = json!(deployment.estimate);
+        shown["rate_limit_headers"] = json!(deployment.rate_limit_headers);
+        shown["refusal_text"] = json!(deployment.refusal_text);
+    }
     shown.insert(MODE.to_owned(), json!("generate"));
     shown.insert(
         ALLOW_UNDEFINED.to_owned(),
@@ -249,10 +256,10 @@ fn moments(latency: &Latency) -> Option<(f64, f64)> {
 fn reference_deployments(config: &SimulatorConfig) -> Value {
     let deployments = config.deployments.iter().map(|(name, deployment)| {
         let tokens_per_minute = match deployment.limiter {
-            Limiter::None => 0,
-            Limiter::Legacy {
-                tokens_per_minute, ..
-            } => tokens_per_minute.get(),
+            Limiter::Provisioned(provisioned) => provisioned.input_tokens_per_minute(),
+            limiter => limiter
+                .rate()
+                .map_or(0, |rate| rate.tokens_per_minute.get()),
         };
         let model = json!({ "name": deployment.model.name });
         (

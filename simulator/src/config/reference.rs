@@ -184,13 +184,8 @@ mod tests {
         let names: Vec<_> = config.deployments.keys().map(String::as_str).collect();
         insta::assert_snapshot!(names.join(" "), @"embedding gpt-35-turbo-100k-token gpt-35-turbo-100m-token gpt-35-turbo-10k-token gpt-35-turbo-1k-token gpt-35-turbo-20k-token gpt-35-turbo-2k-token gpt-35-turbo-50k-token gpt-35-turbo-5k-token whisper");
         assert!(config.allow_undefined_deployments);
-        let Limiter::Legacy {
-            tokens_per_minute, ..
-        } = config.deployments["gpt-35-turbo-2k-token"].limiter
-        else {
-            panic!("expected a limit");
-        };
-        assert_eq!(tokens_per_minute.get(), 2_000);
+        let rate = config.deployments["gpt-35-turbo-2k-token"].limiter.rate();
+        assert_eq!(rate.unwrap().tokens_per_minute.get(), 2_000);
     }
 
     #[test]

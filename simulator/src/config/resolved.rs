@@ -8,8 +8,9 @@ use clock::Span;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Concurrency, DeploymentList, DeploymentSection, Fault, Identity, Latency, LimiterKind,
-    OperationLatencies, RateLimitHeader, SimulatorSection, ToolCalls,
+    Concurrency, DeploymentList, DeploymentSection, Estimate, Fault, Identity, Latency, Limiter,
+    LimiterKind, OperationLatencies, RateLimitHeader, RefusalText, SimulatorSection, Throughput,
+    ToolCalls,
 };
 use crate::model::Model;
 
@@ -54,10 +55,16 @@ pub struct Deployment {
     pub context_tokens: NonZeroU32,
     /// Which requests are admitted.
     pub limiter: Limiter,
+    /// How the cost of a request is estimated.
+    pub estimate: Estimate,
+    /// The standard deployment that serves what this provisioned one does not.
+    pub spillover: Option<String>,
     /// Which rate limit headers answers carry.
     pub rate_limit_headers: Vec<RateLimitHeader>,
     /// The wait that refusals promise, instead of the true one.
     pub retry_after: Option<Span>,
+    /// What a refusal says on Azure's paths.
+    pub refusal_text: RefusalText,
     /// How long answers take, unless the simulator's latency of the operation applies.
     pub latency: Option<Latency>,
     /// How many requests are worked on at once; `None` = without a bound.
@@ -68,20 +75,6 @@ pub struct Deployment {
     pub embedding_size: NonZeroU32,
     /// When answers call tools that they may call.
     pub tool_calls: ToolCalls,
-}
-
-/// Which requests a deployment admits; one variant per kind with exactly its own parameters.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Limiter {
-    /// Everything.
-    None,
-    /// Sliding windows of 60 s of tokens and 10 s of requests.
-    Legacy {
-        /// Tokens that may be charged in any 60 s.
-        tokens_per_minute: NonZeroU64,
-        /// Requests per minute, enforced as a sixth in any 10 s; `None` = 6 per 1,000 tokens.
-        requests_per_minute: Option<NonZeroU64>,
-    },
 }
 
 impl Serialize for SimulatorConfig {
@@ -113,32 +106,56 @@ impl From<&SimulatorConfig> for SimulatorSection {
 
 impl From<&Deployment> for DeploymentSection {
     fn from(deployment: &Deployment) -> Self {
-        let (limiter, tokens_per_minute, requests_per_minute) = match deployment.limiter {
+        let kind = deployment.limiter.kind();
+        let rate = deployment.limiter.rate();
+        let section = Self {
             // Left open, so that a patch may add a limit without naming a limiter.
-            Limiter::None => (None, None, None),
-            Limiter::Legacy {
-                tokens_per_minute,
-                requests_per_minute,
-            } => (
-                Some(LimiterKind::Legacy),
-                Some(tokens_per_minute),
-                requests_per_minute,
-            ),
+            limiter: (kind != LimiterKind::None).then_some(kind),
+            tokens_per_minute: rate.map(|rate| rate.tokens_per_minute),
+            requests_per_minute: rate.and_then(|rate| rate.requests_per_minute),
+            requests_window: rate.and_then(|rate| rate.requests_window),
+            spillover: deployment.spillover.clone(),
+            // What the kind decides is left open too, so that a patch may change the kind.
+            estimate: Some(deployment.estimate).filter(|it| *it != Estimate::default_of(kind)),
+            refusal_text: Some(deployment.refusal_text).filter(|it| *it != kind.refusal_text()),
+            rate_limit_headers: Some(deployment.rate_limit_headers.clone())
+                .filter(|it| it != kind.rate_limit_headers()),
+            ..Self::default()
+        };
+        let section = match deployment.limiter {
+            Limiter::None | Limiter::Legacy(_) => section,
+            Limiter::Modern {
+                refused_are_charged,
+                ..
+            } => Self {
+                refused_are_charged: Some(refused_are_charged),
+                ..section
+            },
+            Limiter::OpenAi {
+                requests_per_day, ..
+            } => Self {
+                requests_per_day,
+                ..section
+            },
+            Limiter::Provisioned(provisioned) => Self {
+                ptus: Some(provisioned.ptus),
+                throughput: Some(provisioned.throughput)
+                    .filter(|it| Some(*it) != Throughput::of(deployment.model)),
+                utilization_window: Some(provisioned.utilization_window),
+                ..section
+            },
         };
         Self {
             like: None,
             model: Some(deployment.model.name.to_owned()),
             context_tokens: Some(deployment.context_tokens),
-            limiter,
-            tokens_per_minute,
-            requests_per_minute,
-            rate_limit_headers: Some(deployment.rate_limit_headers.clone()),
             retry_after: deployment.retry_after,
             latency: deployment.latency.clone().map(Into::into),
             concurrency: deployment.concurrency,
             prompt_caching: deployment.prompt_caching,
             embedding_size: Some(deployment.embedding_size),
             tool_calls: Some(deployment.tool_calls),
+            ..section
         }
     }
 }

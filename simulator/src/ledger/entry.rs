@@ -30,6 +30,9 @@ pub struct Entry {
     pub operation: Option<String>,
     /// Deployment asked for, known or not.
     pub deployment: Option<String>,
+    /// Deployment that served it instead, where the one asked for spilled over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<String>,
     /// The header `x-request-id`.
     pub request_id: Option<String>,
     /// The header `x-ms-client-request-id`.
@@ -60,10 +63,14 @@ pub struct Entry {
     pub retry_after_ms: Option<u64>,
     /// Whether the answer is a stream of events.
     pub streamed: bool,
-    /// What the limiter estimated the request to cost.
+    /// What the limiter estimated the request to cost; by a provisioned deployment in tokens of input.
     pub tokens_estimated: u64,
-    /// What was charged against the limit: the estimate, or 0 for a refused request.
+    /// What was charged against the limit: the estimate, or 0 for a refused request; by a
+    /// provisioned deployment the actual cost, once the answer has ended.
     pub tokens_charged: u64,
+    /// Utilization that a provisioned deployment had when the request came, in thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilization_per_mille: Option<u64>,
     /// Tokens of the prompt.
     pub prompt_tokens: u64,
     /// Those of the prompt that were cached.

@@ -2,7 +2,7 @@
 //!
 //! A request is admitted if the tokens charged in the last 60 seconds, itself included, stay
 //! within tokens per minute, and the requests of the last 10 seconds within a sixth of
-//! requests per minute. These are the rules that microsoft/aoai-api-simulator found Azure to
+//! requests per minute (or of another window, where one is configured). These are the rules that microsoft/aoai-api-simulator found Azure to
 //! apply until 2024. Refused requests are not charged.
 //!
 //! The reference walks all entries of the window for every request. Here each entry carries
@@ -19,31 +19,32 @@ use std::time::Duration;
 
 use clock::Moment;
 
-use super::{Admission, Reason, Refusal, Wait};
+use super::{Admission, Level, Reason, Refusal, Reset, Standing, Wait};
 
 /// Over which charged tokens are summed.
 const TOKENS_WINDOW: Duration = Duration::from_mins(1);
-
-/// Over which requests are counted.
-const REQUESTS_WINDOW: Duration = Duration::from_secs(10);
 
 /// How much the window admits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Tokens that may be charged in any 60 s.
     pub(crate) tokens_per_minute: u64,
-    /// Requests that may be admitted in any 10 s.
-    pub(crate) requests_per_ten_seconds: u64,
+    /// Requests that may be admitted in any `requests_window`.
+    pub(crate) requests: u64,
+    /// Over which requests are counted; at most 60 s.
+    pub(crate) requests_window: Duration,
 }
 
 /// The requests admitted in the last 60 seconds, oldest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     admitted: VecDeque<Admitted>,
     /// Sum of the costs of everything that has left the window.
     forgotten: u64,
-    /// Index of the first request of the last 10 seconds.
+    /// Index of the first request that still counts as one.
     recent: usize,
+    /// How long requests counted when `recent` was found.
+    counted_over: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,25 +64,26 @@ impl Window {
     ) -> Result<Admission, Refusal> {
         // Callers read the clock before they get the lock; entries must stay in order.
         let now = self.admitted.back().map_or(now, |last| now.max(last.at));
-        self.forget(now);
+        self.forget(now, limits.requests_window);
         if cost > limits.tokens_per_minute {
-            return Err(Refusal {
-                reason: Reason::Tokens,
-                wait: Wait::Never,
-            });
+            return Err(self.refusal(Reason::Tokens, Wait::Never, cost, limits));
         }
         let tokens = self.charged() + cost;
-        let requests = (self.admitted.len() - self.recent + 1) as u64;
-        if tokens > limits.tokens_per_minute || requests > limits.requests_per_ten_seconds {
-            return Err(self.refusal(cost, limits, now));
+        let requests = self.counted() + 1;
+        if tokens > limits.tokens_per_minute || requests > limits.requests {
+            return Err(self.longest(cost, limits, now));
         }
         let total = self.total() + cost;
         self.admitted.push_back(Admitted { at: now, total });
-        Ok(Admission::Within {
-            at: now,
-            remaining_tokens: limits.tokens_per_minute - tokens,
-            remaining_requests: limits.requests_per_ten_seconds - requests,
+        Ok(Admission {
+            at: Some(now),
+            standing: limits.standing(Some((tokens, requests))),
         })
+    }
+
+    /// Requests that count, as of the last one.
+    fn counted(&self) -> u64 {
+        (self.admitted.len() - self.recent) as u64
     }
 
     /// Tokens charged in the last 60 seconds, as of the last request.
@@ -95,7 +97,11 @@ impl Window {
             .map_or(self.forgotten, |last| last.total)
     }
 
-    fn forget(&mut self, now: Moment) {
+    fn forget(&mut self, now: Moment, requests_window: Duration) {
+        if self.counted_over != requests_window {
+            self.counted_over = requests_window;
+            self.recent = 0;
+        }
         while let Some(oldest) = self.admitted.front() {
             if oldest.at + TOKENS_WINDOW > now {
                 break;
@@ -105,7 +111,7 @@ impl Window {
             self.recent = self.recent.saturating_sub(1);
         }
         while let Some(next) = self.admitted.get(self.recent) {
-            if next.at + REQUESTS_WINDOW > now {
+            if next.at + requests_window > now {
                 break;
             }
             self.recent += 1;
@@ -113,19 +119,29 @@ impl Window {
     }
 
     /// The limit that holds longer, and how long.
-    fn refusal(&self, cost: u64, limits: Limits, now: Moment) -> Refusal {
+    fn longest(&self, cost: u64, limits: Limits, now: Moment) -> Refusal {
         let tokens = self.tokens_free_at(cost, limits).since(now);
         let requests = self.requests_free_at(limits).since(now);
         if requests > tokens {
-            Refusal {
-                reason: Reason::Requests,
-                wait: Wait::For(requests),
-            }
+            self.refusal(Reason::Requests, Wait::For(requests), 1, limits)
         } else {
-            Refusal {
-                reason: Reason::Tokens,
-                wait: Wait::For(tokens),
-            }
+            self.refusal(Reason::Tokens, Wait::For(tokens), cost, limits)
+        }
+    }
+
+    fn refusal(&self, reason: Reason, wait: Wait, requested: u64, limits: Limits) -> Refusal {
+        let (limit, used) = match reason {
+            Reason::Requests => (limits.requests, self.counted()),
+            _ => (limits.tokens_per_minute, self.charged()),
+        };
+        Refusal {
+            reason,
+            wait,
+            said: wait,
+            limit,
+            used,
+            requested,
+            standing: Box::new(limits.standing(None)),
         }
     }
 
@@ -146,10 +162,28 @@ impl Window {
 
     /// When few enough requests are left in the window for one more to fit.
     fn requests_free_at(&self, limits: Limits) -> Moment {
-        let newest = usize::try_from(limits.requests_per_ten_seconds).unwrap_or(usize::MAX);
+        let newest = usize::try_from(limits.requests).unwrap_or(usize::MAX);
         let leaving = self.admitted.len().checked_sub(newest);
         let last = leaving.and_then(|index| self.admitted.get(index));
-        last.map_or(Moment::ZERO, |last| last.at + REQUESTS_WINDOW)
+        last.map_or(Moment::ZERO, |last| last.at + limits.requests_window)
+    }
+}
+
+impl Limits {
+    /// How the windows stand with so many tokens and requests in them, where that is told.
+    fn standing(self, used: Option<(u64, u64)>) -> Standing {
+        let level = |limit: u64, used: Option<u64>, window: Duration| Level {
+            limit,
+            remaining: used.and_then(|used| i64::try_from(limit - used).ok()),
+            reset: Reset::Untold,
+            period_s: window.as_secs(),
+        };
+        let (tokens, requests) = used.unzip();
+        Standing {
+            tokens: Some(level(self.tokens_per_minute, tokens, TOKENS_WINDOW)),
+            requests: Some(level(self.requests, requests, self.requests_window)),
+            ..Standing::default()
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use super::{Dialect, Invalid, Operation, faulted};
-use crate::limit::{self, Reason, Wait};
+use super::{Dialect, Invalid, Limited, Operation, faulted};
+use crate::limit::Wait;
 
 /// A reason not to answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,7 +47,7 @@ pub(crate) enum Refusal {
         answer: Option<u64>,
     },
     /// A rate limit is reached.
-    Limited(Operation, limit::Refusal),
+    Limited(Box<Limited>),
     /// Everybody is busy, and no more may wait: the status that says so.
     QueueFull(StatusCode),
     /// A fault says so.
@@ -104,7 +104,7 @@ impl Refusal {
             Self::Unreadable => "body-unreadable",
             Self::Invalid(_) => "validation",
             Self::TooLong { .. } => "context-length",
-            Self::Limited(_, refusal) => refusal.reason.as_str(),
+            Self::Limited(limited) => limited.refusal.reason.as_str(),
             Self::QueueFull(_) => "queue-full",
             Self::Fault { .. } => "fault",
         }
@@ -166,10 +166,7 @@ impl Refusal {
                 "OperationNotSupported",
                 &wrong_operation(*operation, deployment),
             ),
-            Self::Limited(operation, refusal) => {
-                let version = request.api_version.unwrap_or("v1");
-                coded("429", &azure_limited(*operation, version, *refusal))
-            }
+            Self::Limited(limited) => limited.azure(request.api_version.unwrap_or("v1")),
             _ => NOT_FOUND.to_owned(),
         }
     }
@@ -208,16 +205,7 @@ impl Refusal {
             Self::WrongOperation(operation, name) => {
                 invalid(&wrong_operation(*operation, name), None)
             }
-            Self::Limited(_, refusal) => {
-                let message = openai_limited(*refusal);
-                error(
-                    Dialect::OpenAi,
-                    &message,
-                    refusal.reason.as_str(),
-                    None,
-                    Some("rate_limit_exceeded"),
-                )
-            }
+            Self::Limited(limited) => limited.openai(),
             _ => invalid(
                 &format!("Invalid URL ({} {})", request.method, request.path),
                 None,
@@ -300,41 +288,4 @@ fn too_long(
         Some("messages"),
         Some("context_length_exceeded"),
     )
-}
-
-/// The classic form, which most clients match on.
-fn azure_limited(operation: Operation, api_version: &str, refusal: limit::Refusal) -> String {
-    let operation = match operation {
-        Operation::ChatCompletions => "ChatCompletions_Create",
-        Operation::Completions => "Completions_Create",
-        Operation::Embeddings => "Embeddings_Create",
-    };
-    let limit = match refusal.reason {
-        Reason::Tokens => "token",
-        Reason::Requests => "call",
-    };
-    let seconds = refusal.wait.seconds();
-    format!(
-        "Requests to the {operation} Operation under Azure OpenAI API version {api_version} have exceeded {limit} rate limit of your current OpenAI S0 pricing tier. Please retry after {seconds} seconds. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
-    )
-}
-
-fn openai_limited(refusal: limit::Refusal) -> String {
-    let limit = match refusal.reason {
-        Reason::Tokens => "tokens per min (TPM)",
-        Reason::Requests => "requests per min (RPM)",
-    };
-    match refusal.wait {
-        Wait::Never => format!(
-            "Request too large on {limit}. The input or output tokens must be reduced in order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more."
-        ),
-        Wait::For(_) => {
-            let millis = refusal.wait.millis();
-            format!(
-                "Rate limit reached on {limit}. Please try again in {}.{:03}s. Visit https://platform.openai.com/account/rate-limits to learn more.",
-                millis / 1_000,
-                millis % 1_000
-            )
-        }
-    }
 }

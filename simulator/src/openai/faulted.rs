@@ -20,12 +20,7 @@ fn azure(request: Request<'_>, status: StatusCode, wait: Option<Wait>) -> String
         StatusCode::FORBIDDEN => r#"{"error":{"code":"403","message": "Access denied due to Virtual Network/Firewall rules."}}"#.to_owned(),
         // Source: dify-official-plugins#2199.
         StatusCode::REQUEST_TIMEOUT => coded("Timeout", "The operation was timeout."),
-        // Source: graphrag-accelerator#129. Assumed: without a wait the second sentence is missing.
-        StatusCode::TOO_MANY_REQUESTS => {
-            let again = wait.map(|wait| format!(" Try again in {} seconds.", wait.seconds()));
-            let again = again.unwrap_or_default();
-            format!(r#"{{"error":{{"code":"429","message": "Rate limit is exceeded.{again}"}}}}"#)
-        }
+        StatusCode::TOO_MANY_REQUESTS => super::limited::gateway(wait),
         // Source: azure-search-openai-demo#1390.
         StatusCode::INTERNAL_SERVER_ERROR => {
             let id = request.id.and_then(|id| id.to_str().ok()).unwrap_or_default();

@@ -31,32 +31,20 @@ pub(crate) const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-ve
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// The policy of Azure's front end that refused.
 pub(crate) const POLICY_ID: HeaderName = HeaderName::from_static("policy-id");
-/// Tokens left.
-pub(crate) const REMAINING_TOKENS: HeaderName =
-    HeaderName::from_static("x-ratelimit-remaining-tokens");
-/// Requests left.
-pub(crate) const REMAINING_REQUESTS: HeaderName =
-    HeaderName::from_static("x-ratelimit-remaining-requests");
-/// Tokens per minute.
-pub(crate) const LIMIT_TOKENS: HeaderName = HeaderName::from_static("x-ratelimit-limit-tokens");
-/// Requests in the window of the limiter.
-pub(crate) const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
+/// How much of a provisioned deployment's throughput is in use.
+pub(crate) const UTILIZATION: HeaderName =
+    HeaderName::from_static("azure-openai-deployment-utilization");
 
 /// The fault that a request asks for; ours, not the service's.
 pub(crate) const SIMULATOR_FAULT: HeaderName = HeaderName::from_static("x-simulator-fault");
 
-/// The header that tells when the limit that refused lets pass again.
-pub(crate) const fn reset(reason: Reason) -> HeaderName {
+/// What `policy-id` says of the limit that refused, where that is known.
+pub(crate) fn policy(reason: Reason) -> Option<HeaderValue> {
     match reason {
-        Reason::Tokens => HeaderName::from_static("x-ratelimit-reset-tokens"),
-        Reason::Requests => HeaderName::from_static("x-ratelimit-reset-requests"),
+        Reason::Tokens => Some(HeaderValue::from_static("DeploymentRatelimit-Token")),
+        Reason::Requests | Reason::RequestsOfDay => {
+            Some(HeaderValue::from_static("DeploymentRatelimit-Call"))
+        }
+        Reason::Utilization => None,
     }
-}
-
-/// What `policy-id` says of the limit that refused.
-pub(crate) const fn policy(reason: Reason) -> HeaderValue {
-    HeaderValue::from_static(match reason {
-        Reason::Tokens => "DeploymentRatelimit-Token",
-        Reason::Requests => "DeploymentRatelimit-Call",
-    })
 }

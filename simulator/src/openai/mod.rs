@@ -14,6 +14,7 @@ mod events;
 mod faulted;
 pub(crate) mod headers;
 mod invalid;
+mod limited;
 mod options;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub(crate) use self::embeddings::{Embedding, EmbeddingsRequest, Input, write_emb
 pub(crate) use self::error::{Refusal, Request};
 pub(crate) use self::events::Events;
 pub(crate) use self::invalid::Invalid;
+pub(crate) use self::limited::Limited;
 
 /// An operation of the API.
 #[derive(

@@ -111,7 +111,7 @@ async fn admit<B: Body>(
         max_tokens: asked.max_tokens,
         choices: asked.candidates.into(),
     };
-    exchange.estimate(&charge);
+    exchange.estimate(target, &charge);
     let window = target.context_tokens();
     // At least one token of answer has to fit.
     let answer = asked.max_tokens.unwrap_or(1);

@@ -46,7 +46,7 @@ async fn the_configuration_is_shown_with_the_keys_of_the_reference() {
         "#,
     );
     insta::assert_snapshot!(get(&rig, "/++/config").await.text(), @r#"
-    {"region":"East US","seed":0,"allow_undefined_deployments":false,"max_body_bytes":16777216,"latency":{"chat_completions":{"per_request":"0s"},"completions":{"per_request":"0s"},"embeddings":{"per_request":"0s"},"open_ai_embeddings":{"mean":0.0,"std_dev":0.0},"open_ai_completions":{"mean":0.0,"std_dev":0.0},"open_ai_chat_completions":{"mean":0.0,"std_dev":0.0}},"stopped":false,"identity":{"required":false,"token_lifetime":"3600s"},"faults_by_header":false,"deployments":{"chat":{"model":"gpt-3.5-turbo","context_tokens":16385,"limiter":"legacy","tokens_per_minute":384,"rate_limit_headers":["remaining","retry-after","reset"],"latency":{"per_token":"20ms"},"embedding_size":1536,"tool_calls":"when-asked"}},"simulator_mode":"generate","allow_undefined_openai_deployments":false,"openai_deployments":{"chat":{"tokens_per_minute":384,"model":{"name":"gpt-3.5-turbo"}}}}
+    {"region":"East US","seed":0,"allow_undefined_deployments":false,"max_body_bytes":16777216,"latency":{"chat_completions":{"per_request":"0s"},"completions":{"per_request":"0s"},"embeddings":{"per_request":"0s"},"open_ai_embeddings":{"mean":0.0,"std_dev":0.0},"open_ai_completions":{"mean":0.0,"std_dev":0.0},"open_ai_chat_completions":{"mean":0.0,"std_dev":0.0}},"stopped":false,"identity":{"required":false,"token_lifetime":"3600s"},"faults_by_header":false,"deployments":{"chat":{"model":"gpt-3.5-turbo","context_tokens":16385,"limiter":"legacy","tokens_per_minute":384,"latency":{"per_token":"20ms"},"embedding_size":1536,"tool_calls":"when-asked","estimate":"flat-16","rate_limit_headers":["remaining","retry-after","reset"],"refusal_text":"classic"}},"simulator_mode":"generate","allow_undefined_openai_deployments":false,"openai_deployments":{"chat":{"tokens_per_minute":384,"model":{"name":"gpt-3.5-turbo"}}}}
     "#);
 }
 
@@ -70,11 +70,11 @@ async fn a_patch_takes_effect_and_is_shown() {
 async fn a_bad_patch_changes_nothing_and_says_why() {
     let rig = unlimited();
     let before = get(&rig, "/++/config").await.text();
-    let patch = json!({ "region": "North Europe", "deployments": { "chat": { "model": "gpt-9", "n": 1 } } });
+    let patch = json!({ "region": "North Europe", "deployments": { "chat": { "model": "gpt-9", "embedding_size": 0 } } });
     let answer = admin(&rig, Method::PATCH, "/++/config", &patch).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     insta::assert_snapshot!(answer.text(), @r#"
-    {"error":{"code":"400","message":"the configuration was not changed","reasons":[{"path":"deployments.chat.n","message":"unknown field `n`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `prompt_caching`, `embedding_size`, `tool_calls`","help":null},{"path":"deployments.chat.model","message":"expected a known model, found `gpt-9`","help":"known models are gpt-3.5-turbo-0613, text-embedding-ada-002, gpt-3.5-turbo, gpt-3.5-turbo-16k, gpt-35-turbo, gpt-35-turbo-16k, gpt-3.5-turbo-instruct, gpt-35-turbo-instruct, davinci-002, babbage-002, gpt-4, gpt-4-32k, gpt-4-turbo, gpt-4o, gpt-4o-mini, gpt-4.1, gpt-4.1-mini, gpt-4.1-nano, gpt-5, gpt-5-mini, gpt-5-nano, gpt-5-chat, gpt-5.1, o1, o1-mini, o3, o3-mini, o4-mini, text-embedding-3-small, text-embedding-3-large, text-embedding-3-medium, text-embedding-3-xlarge, text-embedding-ada-001, whisper"}]}}
+    {"error":{"code":"400","message":"the configuration was not changed","reasons":[{"path":"deployments.chat.embedding_size","message":"invalid value: integer `0`, expected a nonzero u32","help":null},{"path":"deployments.chat.model","message":"expected a known model, found `gpt-9`","help":"known models are gpt-3.5-turbo-0613, text-embedding-ada-002, gpt-3.5-turbo, gpt-3.5-turbo-16k, gpt-35-turbo, gpt-35-turbo-16k, gpt-3.5-turbo-instruct, gpt-35-turbo-instruct, davinci-002, babbage-002, gpt-4, gpt-4-32k, gpt-4-turbo, gpt-4o, gpt-4o-mini, gpt-4.1, gpt-4.1-mini, gpt-4.1-nano, gpt-5, gpt-5-mini, gpt-5-nano, gpt-5-chat, gpt-5.1, o1, o1-mini, o3, o3-mini, o4-mini, text-embedding-3-small, text-embedding-3-large, text-embedding-3-medium, text-embedding-3-xlarge, text-embedding-ada-001, whisper"}]}}
     "#);
     assert_eq!(get(&rig, "/++/config").await.text(), before);
 }

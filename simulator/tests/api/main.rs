@@ -18,6 +18,7 @@ mod identity;
 mod latency;
 mod ledger;
 mod library;
+mod limiters;
 mod odd_answers;
 mod openapi;
 mod rate_limit;

@@ -102,7 +102,7 @@ async fn openai_refuses_in_its_own_words() {
     insta::assert_snapshot!(answer.text(), @r#"
     {
       "error": {
-        "message": "Rate limit reached on tokens per min (TPM). Please try again in 60.000s. Visit https://platform.openai.com/account/rate-limits to learn more.",
+        "message": "Rate limit reached for gpt-4o in organization org-simulator on tokens per min (TPM): Limit 2000, Used 2000, Requested 1. Please try again in 1m0s. Visit https://platform.openai.com/account/rate-limits to learn more.",
         "type": "tokens",
         "param": null,
         "code": "rate_limit_exceeded"

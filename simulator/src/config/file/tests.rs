@@ -7,11 +7,18 @@ fn mistakes(text: &str) -> String {
     let text = File::resolve("sim.toml", text).unwrap_err().to_string();
     let models = text
         .lines()
-        .map(|line| match line.split_once("known models are ") {
-            Some((before, _)) => format!("{before}known models are [MODELS]"),
-            None => line.to_owned(),
-        });
+        .map(|line| redacted(line, "known models are ", "[MODELS]"))
+        // Of a deployment; other lists are short.
+        .map(|line| redacted(&line, "expected one of `like`", ", [KEYS]"));
     models.collect::<Vec<_>>().join("\n")
+}
+
+/// A line with the list that follows `start`, which grows, left out.
+fn redacted(line: &str, start: &str, list: &str) -> String {
+    match line.split_once(start) {
+        Some((before, _)) => format!("{before}{start}{list}"),
+        None => line.to_owned(),
+    }
 }
 
 #[test]
@@ -34,27 +41,16 @@ fn a_file_of_two_simulators_is_resolved() {
         latency = { time_to_first_token = { log_normal = { median = "500ms", sigma = 0.3 } }, per_token = "20ms" }
     "#;
     let configs = File::resolve("sim.toml", text).unwrap();
-    let limiters: Vec<_> = configs
+    let limits: Vec<_> = configs
         .iter()
         .flat_map(|(_, config)| {
             config
                 .deployments
                 .values()
-                .map(|deployment| deployment.limiter)
+                .map(|deployment| deployment.limiter.rate().unwrap().tokens_per_minute.get())
         })
         .collect();
-    insta::assert_debug_snapshot!(limiters, @"
-    [
-        Legacy {
-            tokens_per_minute: 1000,
-            requests_per_minute: None,
-        },
-        Legacy {
-            tokens_per_minute: 2000,
-            requests_per_minute: None,
-        },
-    ]
-    ");
+    assert_eq!(limits, [1_000, 2_000]);
     let [(first, ptu), (second, payg)] = configs.as_slice() else {
         panic!("expected two simulators");
     };
@@ -115,7 +111,7 @@ model = "gpt-4.1-mini"
       3 | deployments = ["gpt-4.1-mini"]
         |                ^^^^^^^^^^^^^^
       help: defined by [deployments.NAME] are `gpt-4`
-    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, `model`, `context_tokens`, `limiter`, `tokens_per_minute`, `requests_per_minute`, `rate_limit_headers`, `retry_after`, `latency`, `concurrency`, `prompt_caching`, `embedding_size`, `tool_calls`
+    sim.toml:5:20: unknown field `1-mini`, expected one of `like`, [KEYS]
       5 | [deployments.gpt-4.1-mini]
         |                    ^^^^^^
       help: a name with a dot is quoted: [deployments."gpt-4.1-mini"]
@@ -257,9 +253,114 @@ limiter = "strict"
     sim.toml:9:21: invalid value: integer `0`, expected a nonzero u64
       9 | tokens_per_minute = 0
         |                     ^
-    sim.toml:13:11: unknown variant `strict`, expected `legacy` or `none`
+    sim.toml:13:11: unknown variant `strict`, expected one of `legacy`, `modern`, `openai`, `provisioned`, `none`
       13 | limiter = "strict"
          |           ^^^^^^^^
+    "#);
+}
+
+#[test]
+fn what_another_limiter_goes_by_is_refused() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one.deployments.a]
+model = "gpt-4o"
+ptus = 50
+
+[simulators.one.deployments.b]
+model = "gpt-4o"
+limiter = "provisioned"
+ptus = 50
+tokens_per_minute = 1_000
+
+[simulators.one.deployments.c]
+model = "gpt-4o"
+limiter = "provisioned"
+
+[simulators.one.deployments.d]
+model = "text-embedding-ada-002"
+limiter = "provisioned"
+ptus = 50
+
+[simulators.one.deployments.e]
+model = "gpt-4o"
+limiter = "modern"
+requests_per_day = 10
+
+[simulators.one.deployments.f]
+model = "gpt-4o"
+limiter = "provisioned"
+ptus = 0
+"#), @r#"
+    sim.toml:4:8: expected no `ptus` beside limiter `none`
+      4 | ptus = 50
+        |        ^^
+      help: `ptus` goes with limiter = "provisioned"
+    sim.toml:10:21: expected no `tokens_per_minute` beside limiter `provisioned`
+      10 | tokens_per_minute = 1_000
+         |                     ^^^^^
+      help: `tokens_per_minute` goes with limiter = "legacy" or "modern" or "openai"
+    sim.toml:12:29: expected `ptus` for limiter `provisioned`
+      12 | [simulators.one.deployments.c]
+         |                             ^
+      help: ptus = 50
+    sim.toml:16:29: expected `throughput`: none is published for `text-embedding-ada-002`
+      16 | [simulators.one.deployments.d]
+         |                             ^
+      help: throughput = { input_tokens_per_minute_per_ptu = 2_500, output_ratio = 4 }
+    sim.toml:24:20: expected no `requests_per_day` beside limiter `modern`
+      24 | requests_per_day = 10
+         |                    ^^
+      help: `requests_per_day` goes with limiter = "openai"
+    sim.toml:29:8: invalid value: integer `0`, expected a nonzero u32
+      29 | ptus = 0
+         |        ^
+    "#);
+}
+
+#[test]
+fn spillover_goes_from_a_provisioned_to_a_standard_deployment() {
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one]
+deployments = ["a", "b", "c", "d"]
+
+[deployments.a]
+model = "gpt-4o"
+limiter = "provisioned"
+ptus = 50
+spillover = "z"
+
+[deployments.b]
+like = "a"
+spillover = "b"
+
+[deployments.c]
+like = "a"
+spillover = "a"
+
+[deployments.d]
+model = "gpt-4o"
+tokens_per_minute = 1_000
+"#), @r#"
+    sim.toml:9:13: simulator `one` has no deployment `z`
+      9 | spillover = "z"
+        |             ^^^
+    sim.toml:13:13: expected a standard deployment, found `b`, which is provisioned
+      13 | spillover = "b"
+         |             ^^^
+    sim.toml:17:13: expected a standard deployment, found `a`, which is provisioned
+      17 | spillover = "a"
+         |             ^^^
+    "#);
+    insta::assert_snapshot!(mistakes(r#"
+[simulators.one.deployments.a]
+model = "gpt-4o"
+tokens_per_minute = 1_000
+spillover = "a"
+"#), @r#"
+    sim.toml:5:13: expected no `spillover` beside limiter `legacy`
+      5 | spillover = "a"
+        |             ^^^
+      help: `spillover` goes with limiter = "provisioned"
     "#);
 }
 

@@ -1,13 +1,15 @@
 //! From sections to configurations: `like`, defaults, and every check that needs both.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use super::{
-    ConfigError, Deployment, DeploymentList, DeploymentSection, IdentitySection, Latency,
-    LatencySection, Limiter, LimiterKind, OperationLatencies, OperationLatencySections,
-    RateLimitHeader, SimulatorConfig, SimulatorSection,
+    ConfigError, Deployment, DeploymentList, DeploymentSection, Estimate, IdentitySection, Latency,
+    LatencySection, OperationLatencies, OperationLatencySections, SimulatorConfig,
+    SimulatorSection,
 };
 use crate::model::{Kind, Model};
 
@@ -53,9 +55,15 @@ impl SimulatorSection {
         if sections.is_empty() && errors.is_empty() && !allow_undefined {
             errors.push(no_deployments(name));
         }
-        let deployments = deployments(sections, shared, &mut errors);
+        let deployments = deployments(&sections, shared, &mut errors);
         // Of deployments with mistakes the list is not whole.
         let takes_any = allow_undefined || !errors.is_empty();
+        if errors.is_empty() {
+            let places = sections.iter();
+            errors.extend(
+                places.filter_map(|(_, place)| limits::check_spillover(name, *place, &deployments)),
+            );
+        }
         let knows = |deployment: &str| {
             let is_known = takes_any || deployments.contains_key(deployment);
             is_known
@@ -209,12 +217,12 @@ fn operation_latencies(
 }
 
 fn deployments(
-    sections: Vec<(&str, Place<'_>)>,
+    sections: &[(&str, Place<'_>)],
     shared: &Shared,
     errors: &mut Vec<ConfigError>,
 ) -> BTreeMap<String, Deployment> {
     let mut resolved = BTreeMap::new();
-    for (name, place) in sections {
+    for &(name, place) in sections {
         let outcome = inherit(place, shared)
             .map_err(|error| vec![error])
             .and_then(|section| deployment(place, &section));
@@ -263,16 +271,27 @@ fn deployment(
     section: &DeploymentSection,
 ) -> Result<Deployment, Vec<ConfigError>> {
     let model = model(place, section);
-    let limiter = limiter(place, section);
+    let limiter = limits::limiter(place, section, model.as_ref().ok().copied());
     let latency = latency(place, section);
     let embedding_size = embedding_size(place, section);
-    let headers = rate_limit_headers(place, section);
+    let headers = match &limiter {
+        Ok(limiter) => limits::rate_limit_headers(place, section, limiter),
+        // There is a mistake already.
+        Err(_) => Ok(Vec::new()),
+    };
     match (model, limiter, latency, embedding_size, headers) {
         (Ok(model), Ok(limiter), Ok(latency), Ok(embedding_size), Ok(headers)) => Ok(Deployment {
             model,
             context_tokens: section.context_tokens.unwrap_or(
                 NonZeroU32::new(model.context_tokens).expect("the table has no zero window"),
             ),
+            estimate: section
+                .estimate
+                .unwrap_or_else(|| Estimate::default_of(limiter.kind())),
+            spillover: section.spillover.clone(),
+            refusal_text: section
+                .refusal_text
+                .unwrap_or_else(|| limiter.kind().refusal_text()),
             limiter,
             rate_limit_headers: headers,
             retry_after: section.retry_after,
@@ -310,50 +329,11 @@ fn model(place: Place<'_>, section: &DeploymentSection) -> Result<&'static Model
     })
 }
 
-fn limiter(place: Place<'_>, section: &DeploymentSection) -> Result<Limiter, ConfigError> {
-    let limit = section.tokens_per_minute;
-    let has_limit = limit.is_some() || section.requests_per_minute.is_some();
-    match section.limiter {
-        None | Some(LimiterKind::None) if !has_limit => Ok(Limiter::None),
-        Some(LimiterKind::None) => Err(place
-            .error("limiter", "expected no limit beside limiter `none`")
-            .with_help("remove the limit, or write limiter = \"legacy\"")),
-        None | Some(LimiterKind::Legacy) => match limit {
-            Some(tokens_per_minute) => Ok(Limiter::Legacy {
-                tokens_per_minute,
-                requests_per_minute: section.requests_per_minute,
-            }),
-            None => Err(place
-                .error(
-                    "tokens_per_minute",
-                    "expected `tokens_per_minute` for limiter `legacy`",
-                )
-                .with_help("tokens_per_minute = 100_000")),
-        },
-    }
-}
-
 fn latency(place: Place<'_>, section: &DeploymentSection) -> Result<Option<Latency>, ConfigError> {
     let resolved = section.latency.as_ref().map(LatencySection::resolve);
     resolved
         .transpose()
         .map_err(|error| error.under([place.root, place.key, "latency"]))
-}
-
-fn rate_limit_headers(
-    place: Place<'_>,
-    section: &DeploymentSection,
-) -> Result<Vec<RateLimitHeader>, ConfigError> {
-    let Some(headers) = &section.rate_limit_headers else {
-        return Ok(RateLimitHeader::DEFAULT.to_vec());
-    };
-    let both = [RateLimitHeader::RetryAfter, RateLimitHeader::RetryAfterDate];
-    if both.iter().all(|header| headers.contains(header)) {
-        let message =
-            "expected either `retry-after` or `retry-after-date`, found both: they are one header";
-        return Err(place.error("rate_limit_headers", message));
-    }
-    Ok(headers.clone())
 }
 
 fn embedding_size(
