@@ -127,8 +127,9 @@ impl Deref for Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Refused only if it could not be written as it runs; the thread ends all the same.
+        // Should what runs not be a configuration any more, nobody is to be waited for all the same.
         drop(self.control().patch(&json!({ "stopped": true })));
+        self.simulator.0.live().up.cancel();
         self.stop.cancel();
         let Some(thread) = self.thread.take() else {
             return;

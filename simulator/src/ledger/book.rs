@@ -9,12 +9,16 @@ use tokio_util::sync::CancellationToken;
 use super::tally::Tally;
 use super::{Arrival, Counters, Entry, Filter, Guard};
 
-/// Keeps about half a gigabyte at most; a run that needs more reads the ledger as it goes.
+/// Takes about half a gigabyte; a run that needs more reads the ledger as it goes.
 const CAPACITY: usize = 1_000_000;
+
+/// Bytes of paths and ids, which callers make as long as they like: many times what a full ledger
+/// of requests has that somebody means.
+const TEXT_BYTES: usize = 1 << 30;
 
 /// The requests a simulator has seen; a cheap handle, all clones show the same book.
 ///
-/// Bounded: beyond a million entries the oldest are dropped, which
+/// Bounded: beyond a million entries, or a gigabyte of paths and ids, the oldest are dropped, which
 /// [`first_number`](Self::first_number) tells.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -28,6 +32,9 @@ struct Book {
     first: u64,
     capacity: usize,
     entries: VecDeque<Page>,
+    /// Bytes of paths and ids of the entries kept, and how many there may be.
+    text_bytes: usize,
+    most_text_bytes: usize,
     seen: HashMap<Arc<str>, Seen>,
     /// Of all entries since the last reset, those dropped since too.
     tally: Arc<Tally>,
@@ -36,6 +43,7 @@ struct Book {
 #[derive(Debug)]
 struct Page {
     entry: Arc<Mutex<Entry>>,
+    text_bytes: usize,
     correlation: Option<Arc<str>>,
 }
 
@@ -56,6 +64,8 @@ impl Ledger {
             first: 0,
             capacity,
             entries: VecDeque::new(),
+            text_bytes: 0,
+            most_text_bytes: TEXT_BYTES,
             seen: HashMap::new(),
             tally: Arc::default(),
         };
@@ -132,6 +142,7 @@ impl Ledger {
         let mut book = self.lock();
         book.first = 0;
         book.entries.clear();
+        book.text_bytes = 0;
         book.seen.clear();
         book.tally = Arc::default();
     }
@@ -150,9 +161,11 @@ impl Ledger {
         if let Some(correlation) = &correlation {
             entry.ordinal = book.count(correlation);
         }
+        let text_bytes = entry.path_and_query.len() + entry.ids().map(String::len).sum::<usize>();
         let entry = Arc::new(Mutex::new(entry));
         book.push(Page {
             entry: Arc::clone(&entry),
+            text_bytes,
             correlation,
         });
         let tally = Arc::clone(&book.tally);
@@ -176,13 +189,20 @@ impl Book {
     }
 
     fn push(&mut self, page: Page) {
+        self.text_bytes += page.text_bytes;
         self.entries.push_back(page);
-        if self.entries.len() <= self.capacity {
-            return;
+        while self.entries.len() > self.capacity || self.text_bytes > self.most_text_bytes {
+            self.forget_oldest();
         }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(page) = self.entries.pop_front() else {
+            return;
+        };
         self.first += 1;
-        let dropped = self.entries.pop_front();
-        let Some(correlation) = dropped.and_then(|page| page.correlation) else {
+        self.text_bytes -= page.text_bytes;
+        let Some(correlation) = page.correlation else {
             return;
         };
         if let Some(seen) = self.seen.get_mut(&correlation) {
@@ -267,6 +287,19 @@ mod tests {
         drop(guard);
         assert_eq!(ledger.open_count(), 0);
         assert_eq!(ledger.entries()[0].ended, Some(Moment::from_micros(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paths_of_any_length_do_not_grow_the_book_without_end() {
+        let ledger = ledger(1_000);
+        ledger.lock().most_text_bytes = 100;
+        for _ in 0..7 {
+            let mut long = arrival(None);
+            long.entry.path_and_query = "x".repeat(30);
+            drop(ledger.open(long, up()));
+        }
+        assert_eq!((ledger.first_number(), ledger.entries().len()), (4, 3));
+        assert_eq!(ledger.counters().totals[0].requests, 7);
     }
 
     #[tokio::test(start_paused = true)]
