@@ -32,21 +32,16 @@ struct Calls {
 }
 
 impl Structure {
-    /// Reads what `request` asks a model with this tokenizer for; `tool_calls` is what a model left to itself does.
+    /// Reads what `request` asks for; `tool_calls` is what a model left to itself does.
     ///
     /// # Errors
-    /// Where the model knows no schemas, or one has no instance that could be written.
-    pub(crate) fn of(
-        request: &ChatRequest,
-        encoding: Encoding,
-        tool_calls: ToolCalls,
-    ) -> Result<Self, Invalid> {
+    /// Where a schema has no instance, or none that could be written.
+    pub(crate) fn of(request: &ChatRequest, tool_calls: ToolCalls) -> Result<Self, Invalid> {
         let results = request.ends_with_results();
         let calls = request
             .tools()
             .map(|offer| Calls::of(&offer, tool_calls, results));
         let format = request.response_format();
-        format.check_support(encoding)?;
         let json = match format {
             ResponseFormat::Text => None,
             ResponseFormat::JsonObject => Some(any_object()),

@@ -14,11 +14,11 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let encoding = target.model().encoding;
-    let structure = match Structure::of(&request, encoding, target.tool_calls()) {
+    let structure = match Structure::of(&request, target.tool_calls()) {
         Ok(structure) => structure,
         Err(invalid) => return exchange.refuse(&Refusal::Invalid(invalid), Some(&target)),
     };
+    let encoding = target.model().encoding;
     let definitions = request.definitions(encoding);
     let mut prompt = request.texts();
     let characters = prompt.iter().map(|text| text.chars().count() as u64);

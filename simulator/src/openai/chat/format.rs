@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::strict::{self, Owner};
 use super::tools::{given, name, object, text};
+use crate::model::Model;
 use crate::openai::Invalid;
 use crate::tokens::Encoding;
 
@@ -45,10 +46,10 @@ impl ResponseFormat<'_> {
         Owner::Format { name }.invalid(wrong)
     }
 
-    /// Checks that a model with this tokenizer can be held to the format: structured outputs came
-    /// with gpt-4o, and so did its tokenizer.
-    pub(crate) fn check_support(self, encoding: Encoding) -> Result<(), Invalid> {
-        match (self, encoding) {
+    /// Whether `model` can be held to the format: structured outputs came with gpt-4o, and so did
+    /// its tokenizer.
+    pub(super) fn suits(self, model: &Model) -> Result<(), Invalid> {
+        match (self, model.encoding) {
             (Self::JsonSchema { .. }, Encoding::Cl100k) => Err(Invalid {
                 message: "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about supported models at the Structured Outputs guide: https://platform.openai.com/docs/guides/structured-outputs".to_owned(),
                 param: None,

@@ -401,6 +401,7 @@ impl Body for ChatRequest {
         } else if self.reasoning_effort.is_some() {
             return Err(Invalid::unrecognized(&["reasoning_effort"]));
         }
+        self.response_format().suits(model)?;
         let messages = self.messages.iter().enumerate();
         for (index, message) in messages {
             message.suits(model, index)?;
