@@ -1,5 +1,7 @@
 //! Chats in one piece.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::json;
 use simulator::tokens::Encoding;
@@ -51,6 +53,44 @@ async fn prompts_are_counted_as_the_service_does() {
         count("chat", "Tell me a joke about opentelemetry").await,
         16
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_was_asked_lately_is_cached() {
+    let rig = simulator(
+        "[deployments]\nchat = { model = \"gpt-4o\" }\nwithout = { model = \"gpt-4o\", prompt_caching = false }\n\
+         full = { model = \"gpt-4o\", tokens_per_minute = 1 }\nold = { model = \"gpt-3.5-turbo\" }",
+    );
+    let known = " the".repeat(1_300);
+    let ask = async |deployment: &str, question: &str| {
+        let body = json!({
+            "messages": [
+                { "role": "system", "content": known },
+                { "role": "user", "content": question },
+            ],
+            "max_tokens": 2,
+        });
+        let answer = rig
+            .send(post(&path(deployment, "chat/completions"), &body))
+            .await;
+        answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"].clone()
+    };
+    assert_eq!(ask("chat", "who?").await, 0);
+    // 1,304 tokens in common: 1,024 and two steps of 128.
+    assert_eq!(ask("chat", "what?").await, 1_280);
+    assert_eq!(rig.simulator.ledger().entries()[1].cached_tokens, 1_280);
+    for deployment in ["without", "old"] {
+        assert_eq!(ask(deployment, "who?").await, 0);
+        assert_eq!(ask(deployment, "who?").await, 0);
+    }
+    // Who is refused leaves nothing behind.
+    assert_eq!(ask("full", "who?").await, json!(null));
+    let refused = rig.simulator.ledger().entries().pop().unwrap();
+    assert_eq!((refused.status, refused.cached_tokens), (429, 0));
+    rig.clock
+        .sleep_until(rig.clock.now() + Duration::from_mins(5))
+        .await;
+    assert_eq!(ask("chat", "who?").await, 0);
 }
 
 #[tokio::test(start_paused = true)]
