@@ -1,6 +1,6 @@
 //! All routes and layers. A request passes them from the outside in:
 //!
-//! door → slashes → receive (opens the ledger's entry, reads the body) → auth → spillover → route →
+//! door → slashes → receive (opens the ledger's entry, reads the body) → auth → surface → spillover → route →
 //! deployment → validate → fault → limit → generate → latency → stream.
 //!
 //! The admin API and the issuer of tokens stand beside the operations: neither booked nor limited.
@@ -11,9 +11,9 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
-use crate::routes::{chat_completions, completions, embeddings, fallback};
+use crate::routes::{chat_completions, completions, embeddings, fallback, models};
 use crate::simulator::Shared;
-use crate::{admin, auth, door, identity, receive, slashes, spillover};
+use crate::{admin, auth, door, identity, receive, slashes, spillover, surface};
 
 /// Assembles the service of one simulator.
 pub(crate) fn app(shared: &Arc<Shared>) -> Router {
@@ -36,9 +36,16 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
         .route("/v1/chat/completions", post(chat_completions))
         .route("/v1/completions", post(completions))
         .route("/v1/embeddings", post(embeddings))
+        .route("/openai/models", get(models::base))
+        .route("/openai/models/{model}", get(models::base))
+        .route("/openai/v1/models", get(models::named))
+        .route("/openai/v1/models/{model}", get(models::named))
+        .route("/v1/models", get(models::named))
+        .route("/v1/models/{model}", get(models::named))
         .method_not_allowed_fallback(fallback::wrong_method)
         .fallback(fallback::not_found)
         .layer(from_fn(spillover::spill))
+        .layer(from_fn(surface::check))
         .layer(from_fn(auth::operations))
         .layer(from_fn_with_state(Arc::clone(shared), receive::receive));
 

@@ -8,7 +8,7 @@ use crate::config::{Deployment, Limiter, OperationLatencies, ToolCalls};
 use crate::latency::Pace;
 use crate::limit::{self, Charge, Gate, Promise, Standing, Wait};
 use crate::model::{Kind, Model};
-use crate::openai::{Limited, Operation, Refusal};
+use crate::openai::{Limited, Operation, Refusal, Server};
 use crate::seed::Key;
 use crate::slot::{Slot, Slots};
 use crate::tokens::Encoding;
@@ -21,12 +21,16 @@ pub(crate) struct Target(Arc<Inner>);
 struct Inner {
     name: String,
     header: HeaderValue,
+    session: HeaderValue,
     deployment: Deployment,
     gate: Arc<Gate>,
     slots: Arc<Slots>,
     fingerprint: String,
     latencies: OperationLatencies,
 }
+
+/// When the servers of the model were started. Source: openllmetry, a recording of 2026-03.
+const ROLLOUT: &str = "d20260330170902";
 
 impl Target {
     /// A deployment called `name`; `gate` remembers what earlier configurations of it admitted,
@@ -40,11 +44,13 @@ impl Target {
     ) -> Self {
         let version = deployment.model.version;
         let fingerprint = Key::new(0).named(version).digits();
+        let session = format!("{ROLLOUT}-{}", &Key::new(0).named(name).digits()[..12]);
         // A name that is no header value can still be asked for; its header then stays empty.
         let header = HeaderValue::from_bytes(name.as_bytes());
         Self(Arc::new(Inner {
             name: name.to_owned(),
             header: header.unwrap_or_else(|_| HeaderValue::from_static("")),
+            session: HeaderValue::try_from(session).expect("letters, digits and a hyphen"),
             gate,
             slots,
             fingerprint: format!("fp_{}", &fingerprint[..10]),
@@ -57,8 +63,13 @@ impl Target {
         &self.0.name
     }
 
-    pub(crate) fn header(&self) -> &HeaderValue {
-        &self.0.header
+    /// What answers tell of it.
+    pub(crate) fn server(&self) -> Server<'_> {
+        Server {
+            deployment: &self.0.header,
+            session: &self.0.session,
+            is_text: !self.model().serves(Operation::Embeddings),
+        }
     }
 
     pub(crate) fn model(&self) -> &'static Model {

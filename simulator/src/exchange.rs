@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Path, Request};
+use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use clock::Moment;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::{Limiter, Play};
@@ -18,7 +16,9 @@ use crate::fault::{self, Arrival, Interruption};
 use crate::latency::{self, Deadlines};
 use crate::ledger::Entry;
 use crate::limit::{self, Admission, Charge, Correction, Promise, Ticket, Wait};
-use crate::openai::{self, Body, Dialect, Invalid, Operation, Refusal, headers};
+use crate::openai::{
+    self, Body, Dialect, Head, Invalid, Operation, Origin, Refusal, headers, version,
+};
 use crate::prompt_cache::Keepable;
 use crate::receive::Received;
 use crate::seed::{Key, Purpose};
@@ -33,9 +33,8 @@ pub(crate) struct Exchange {
     pub(crate) dialect: Dialect,
     uri: Uri,
     method: Method,
-    client_request_id: Option<HeaderValue>,
     pub(crate) headers: HeaderMap,
-    /// The deployment, where the path names it.
+    /// The deployment or model, where the path names one.
     named: Option<String>,
     /// The deployment that serves it instead, where the one it asks for spilled over.
     served_by: Option<String>,
@@ -57,19 +56,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
+        let named = named(parts, state).await;
         let received = parts.extensions.remove::<Received>();
         let received = received.expect("the layer `receive` is outside of all operations");
         let uri = std::mem::take(&mut parts.uri);
         let mut exchange = Self::new(received, uri, parts.method.clone());
-        exchange.client_request_id = parts.headers.remove(headers::CLIENT_REQUEST_ID);
         exchange.headers = std::mem::take(&mut parts.headers);
         let line = parts.extensions.remove::<Arc<Line>>();
         exchange.line = line.filter(|_| parts.version == Version::HTTP_11);
         let served_by = parts.extensions.remove::<ServedBy>();
         exchange.served_by = served_by.map(|ServedBy(name)| name);
-        exchange.named = named.map(|Path(name)| name);
+        exchange.named = named;
         Ok(exchange)
+    }
+}
+
+/// What the path names, if it names anything.
+async fn named<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
+    match RawPathParams::from_request_parts(parts, state).await {
+        Ok(params) => params.iter().next().map(|(_, name)| name.to_owned()),
+        // A name that is not UTF-8 is one that nothing has, not the absence of one.
+        Err(_) => Some(char::REPLACEMENT_CHARACTER.to_string()),
     }
 }
 
@@ -78,19 +85,18 @@ pub(crate) fn refuse(request: &Request, refusal: &Refusal) -> Response {
     let received = request.extensions().get::<Received>().cloned();
     let received = received.expect("the layer `receive` is outside of all operations");
     let mut exchange = Exchange::new(received, request.uri().clone(), request.method().clone());
-    exchange.client_request_id = request.headers().get(headers::CLIENT_REQUEST_ID).cloned();
+    exchange.headers = request.headers().clone();
     exchange.refuse(refusal, None)
 }
 
 impl Exchange {
     fn new(received: Received, uri: Uri, method: Method) -> Self {
         Self {
-            dialect: Dialect::of(uri.path()),
+            dialect: dialect(&received, &uri),
             start: received.arrived,
             received,
             uri,
             method,
-            client_request_id: None,
             headers: HeaderMap::new(),
             named: None,
             prompt: None,
@@ -142,9 +148,7 @@ impl Exchange {
             .named
             .as_ref()
             .map(|name| self.target(name, B::OPERATION));
-        if self.named.is_some() && self.api_version().is_none() {
-            return Err(Refusal::NotFound);
-        }
+        self.check_version()?;
         let target = target.transpose()?;
         let body: B = openai::read(self.received.body.as_ref().map_err(Refusal::clone)?)?;
         let target = if let Some(target) = target {
@@ -162,12 +166,33 @@ impl Exchange {
     }
 
     fn target(&self, name: &str, operation: Operation) -> Result<Target, Refusal> {
+        let live = &self.received.live;
         if let Some(name) = &self.served_by {
             self.book(|entry| entry.served_by = Some(name.clone()));
-            return self.received.live.target(name, operation);
+            return live.target(name, operation);
         }
+        let name = match self.dialect {
+            Dialect::Azure => name,
+            Dialect::OpenAi => live.serving(name).unwrap_or(name),
+        };
         self.book(|entry| entry.deployment = Some(name.to_owned()));
-        self.received.live.target(name, operation)
+        live.target(name, operation)
+    }
+
+    /// Whether there is this version of the API where the request asks for it.
+    pub(crate) fn check_version(&self) -> Result<(), Refusal> {
+        let asked = self.api_version();
+        match self.uri.path() {
+            path if path.starts_with("/openai/v1/") => match asked {
+                Some(asked) if !version::is_undated(asked) => Err(Refusal::WrongVersion),
+                _ => Ok(()),
+            },
+            path if path.starts_with("/openai/") => match asked {
+                Some(asked) if version::is_dated(asked) => Ok(()),
+                _ => Err(Refusal::NotFound),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// Estimates what a request costs, and books it.
@@ -311,12 +336,25 @@ impl Exchange {
 
     /// The headers of an answer, without its content type.
     pub(crate) fn headers(&self, target: &Target, key: Key, admission: Admission) -> HeaderMap {
-        let mut headers = self.common_headers(key);
-        if self.dialect == Dialect::Azure {
-            headers.insert(headers::DEPLOYMENT_NAME, target.header().clone());
-        }
+        let mut headers = self.head(key, Origin::Model);
+        self.write_server(&mut headers, target);
         target.write_limits(&mut headers, &admission.standing, None);
         headers
+    }
+
+    /// The headers of an answer that no deployment gives.
+    pub(crate) fn headers_of_lists(&self) -> HeaderMap {
+        let number = self.book(|entry| entry.number);
+        let origin = match self.dialect {
+            Dialect::Azure => Origin::Router,
+            Dialect::OpenAi => Origin::Model,
+        };
+        self.head(self.received.live.key.numbered(number), origin)
+    }
+
+    /// What the path names, if it names anything.
+    pub(crate) fn named(&self) -> Option<&str> {
+        self.named.as_deref()
     }
 
     /// Answers with a refusal, and books it.
@@ -326,13 +364,20 @@ impl Exchange {
             Refusal::Fault { wait, .. } => *wait,
             _ => None,
         };
-        let number = self.book(|entry| {
+        let (number, deployment) = self.book(|entry| {
             entry.refusal = Some(refusal.reason().to_owned());
             entry.retry_after_ms = wait.map(Wait::millis);
-            entry.number
+            (entry.number, entry.deployment.clone())
         });
-        let mut headers = self.common_headers(self.received.live.key.numbered(number));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let origin = refusal.origin(self.dialect);
+        let mut headers = self.head(self.received.live.key.numbered(number), origin);
+        let asked = deployment
+            .as_deref()
+            .and_then(|name| self.received.live.find(name));
+        if let Some(asked) = target.or(asked).filter(|_| origin == Origin::Model) {
+            self.write_server(&mut headers, asked);
+        }
+        refusal.write_headers(self.dialect, &mut headers);
         if let (Refusal::Limited(limited), Some(target)) = (refusal, target) {
             let limit::Refusal {
                 reason,
@@ -349,9 +394,25 @@ impl Exchange {
             method: &self.method,
             path: self.uri.path(),
             api_version: self.api_version(),
+            deployment: deployment.as_deref(),
             id: headers.get(headers::REQUEST_ID),
         });
-        (refusal.status(), headers, body).into_response()
+        let mut response = (
+            refusal.status(),
+            headers,
+            refusal.framed(self.dialect, body),
+        )
+            .into_response();
+        if let Some(phrase) = refusal.phrase(self.dialect) {
+            response.extensions_mut().insert(phrase);
+        }
+        response
+    }
+
+    fn write_server(&self, headers: &mut HeaderMap, target: &Target) {
+        if self.dialect == Dialect::Azure {
+            target.server().write(headers);
+        }
     }
 
     /// The date of HTTP after which `wait` is over: the next whole second.
@@ -371,59 +432,22 @@ impl Exchange {
         version.filter(|version| !version.is_empty())
     }
 
-    fn common_headers(&self, key: Key) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(16);
-        let mut rng = key.rng(Purpose::Headers);
-        let mut insert = |name, value| headers.insert(name, value);
-        match self.dialect {
-            Dialect::Azure => {
-                insert(headers::APIM_REQUEST_ID, guid(&mut rng));
-                insert(headers::REQUEST_ID, guid(&mut rng));
-                insert(headers::REGION, self.received.live.region.clone());
-                insert(
-                    headers::CONTENT_TYPE_OPTIONS,
-                    HeaderValue::from_static("nosniff"),
-                );
-                insert(
-                    headers::STRICT_TRANSPORT_SECURITY,
-                    HeaderValue::from_static("max-age=31536000; includeSubDomains; preload"),
-                );
-                if let Some(id) = &self.client_request_id {
-                    insert(headers::CLIENT_REQUEST_ID, id.clone());
-                }
-            }
-            Dialect::OpenAi => {
-                insert(headers::REQUEST_ID, openai_request_id(&mut rng));
-                insert(
-                    headers::OPENAI_VERSION,
-                    HeaderValue::from_static("2020-10-01"),
-                );
-            }
-        }
-        headers
+    fn head(&self, key: Key, origin: Origin) -> HeaderMap {
+        let head = Head {
+            dialect: self.dialect,
+            origin,
+            region: &self.received.live.region,
+            request: &self.headers,
+        };
+        head.write(&mut key.rng(Purpose::Headers))
     }
+}
+
+/// The configured dialect, or that of the path.
+fn dialect(received: &Received, uri: &Uri) -> Dialect {
+    let configured = received.live.config.dialect;
+    configured.unwrap_or_else(|| Dialect::of(uri.path()))
 }
 
 /// Characters of the prompt that the ledger keeps.
 const PROMPT_HEAD: usize = 64;
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// A random identifier in the form of a GUID.
-fn guid(rng: &mut impl Rng) -> HeaderValue {
-    let mut text = [b'-'; 36];
-    let mut bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
-    for (index, character) in text.iter_mut().enumerate() {
-        if !matches!(index, 8 | 13 | 18 | 23) {
-            *character = HEX[(bits & 0xf) as usize];
-            bits >>= 4;
-        }
-    }
-    HeaderValue::from_bytes(&text).expect("hexadecimal digits are visible")
-}
-
-/// `req_` and 32 hexadecimal digits.
-fn openai_request_id(rng: &mut impl Rng) -> HeaderValue {
-    let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
-    HeaderValue::try_from(format!("req_{bits:032x}")).expect("hexadecimal digits are visible")
-}

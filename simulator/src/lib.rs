@@ -1,7 +1,7 @@
 //! A faithful Azure OpenAI / OpenAI, as a library and a server.
 //!
 //! A [`Simulator`] is one resource with its deployments. It answers chat completions,
-//! completions and embeddings on the paths of Azure OpenAI (`/openai/deployments/…` with
+//! completions, embeddings and models on the paths of Azure OpenAI (`/openai/deployments/…` with
 //! `api-version`, `/openai/v1/…`) and of OpenAI (`/v1/…`), with the bodies, headers, streams and
 //! errors of the real service, at the pace and within the limits its configuration says. It
 //! books every request in its [`Ledger`], so that a test can compare what a client or a
@@ -62,8 +62,9 @@
 //! # How it fits together
 //!
 //! `app` shows all routes and layers. A request passes, in this order: `receive` (opens the
-//! ledger's entry, reads the body), `auth`, `exchange` (deployment, validation), `fault`, `limit`, `slot`,
-//! `generate`, `latency`, `stream`. A refused request never generates. [`config`] is what a
+//! ledger's entry, reads the body), `auth`, `surface` (dialect, headers), `exchange` (deployment,
+//! version, validation), `fault`, `limit`, `slot`, `generate`, `latency`, `stream`. A refused request
+//! never generates. [`config`] is what a
 //! simulator is told, `openai` is the wire format, [`tokens`] counts, `seed` keys everything
 //! that is drawn, `admin` reads and changes a running simulator under `/++/`, `metrics` writes the
 //! ledger's sums for Prometheus, `identity` issues tokens. `serve` is the server on a port, `server`
@@ -76,7 +77,7 @@
 //!   keywords of schemas are read over. `functions` and tools that are no functions are refused.
 //!   `stop` and `logprobs` are read over; images are only
 //!   measured, sounds and files refused.
-//! - Other operations: responses, models, images, audio, files, batches, assistants.
+//! - Other operations: responses, images, audio, files, batches, assistants.
 //! - Content filtering. Limits are exact, where Azure enforces them by many
 //!   nodes and roughly; dynamic quota and priority processing, which only ever admit more, are left out.
 
@@ -107,6 +108,7 @@ mod slashes;
 mod slot;
 mod spillover;
 mod stream;
+mod surface;
 pub mod tokens;
 
 pub use self::config::SimulatorConfig;
@@ -114,7 +116,7 @@ pub use self::fault::delivered;
 pub use self::ledger::{
     Contradiction, Counters, Credential, Entry, Filter, InvalidStatus, Ledger, StatusFilter, Total,
 };
-pub use self::openai::Operation;
+pub use self::openai::{Dialect, Operation};
 pub use self::serve::serve;
 pub use self::server::{Server, StartError};
 pub use self::simulator::{Control, Memory, Simulator};

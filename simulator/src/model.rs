@@ -47,6 +47,11 @@ impl Model {
         MODELS.iter().find(|model| model.name == name)
     }
 
+    /// All models, in the table's order.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        MODELS.iter()
+    }
+
     /// The names of all models, in the table's order.
     pub fn names() -> impl Iterator<Item = &'static str> {
         MODELS.iter().map(|model| model.name)

@@ -15,7 +15,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use clock::Moment;
+use clock::{Clock, Moment};
 use futures::future::{Either, select};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method};
@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 
 use crate::fault;
 use crate::ledger::{Arrival, Booking};
-use crate::openai::Refusal;
+use crate::openai::{Refusal, headers};
 use crate::simulator::{Live, Shared};
 use crate::slashes::AsReceived;
 
@@ -58,7 +58,7 @@ pub(crate) async fn receive(
         arrived: guard.arrived(),
         booking,
         body: body.map(|()| bytes),
-        shared,
+        shared: Arc::clone(&shared),
     });
     let is_head = parts.method == Method::HEAD;
     let answering = pin!(next.run(Request::from_parts(parts, Body::empty())));
@@ -69,6 +69,7 @@ pub(crate) async fn receive(
         guard.break_off();
         return response;
     }
+    let response = timed(response, &shared.clock, guard.arrived());
     let status = response.status().as_u16();
     // Nobody takes the body of an answer to HEAD, which would look like somebody who left.
     let response = if is_head {
@@ -77,6 +78,17 @@ pub(crate) async fn receive(
         response
     };
     response.map(|body| guard.answer(status, body))
+}
+
+/// Tells how long the head of an answer took, where OpenAI does: with the version of its API.
+fn timed(mut response: Response, clock: &Clock, arrived: Moment) -> Response {
+    let headers = response.headers_mut();
+    if headers.contains_key(headers::OPENAI_VERSION) {
+        let took = clock.now().since(arrived).as_millis();
+        let took = u64::try_from(took).unwrap_or(u64::MAX);
+        headers.insert(headers::PROCESSING_MS, took.into());
+    }
+    response
 }
 
 /// Reads a body up to `limit`; returns what was read even if that is not all.

@@ -322,6 +322,24 @@ impl Live {
         }
     }
 
+    /// The deployment called `name`.
+    pub(crate) fn find(&self, name: &str) -> Option<&Target> {
+        self.targets.get(name)
+    }
+
+    /// The deployment that OpenAI's clients mean by `name`: the one called so, or the first one of
+    /// a model called so.
+    pub(crate) fn serving<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        if self.targets.contains_key(name) {
+            return Some(name);
+        }
+        let mut deployments = self.config.deployments.iter();
+        let found = deployments.find(|(_, deployment)| {
+            [deployment.model.name, deployment.model.version].contains(&name)
+        });
+        found.map(|(name, _)| name.as_str())
+    }
+
     /// A deployment without limits that serves `operation`.
     fn undefined(&self, name: &str, operation: Operation) -> Target {
         let model = match operation {

@@ -1,6 +1,7 @@
-//! Collapses runs of slashes in a path, as microsoft/aoai-api-simulator does.
+//! Collapses runs of slashes in a path, as Azure does.
 //!
-//! Gateways that join a prefix with a path that begins with a slash send `//openai/…`.
+//! Gateways that join a prefix with a path that begins with a slash send `//openai/…`. Source:
+//! openllmetry, `test_prompt_content_filtering`. OpenAI knows no such path: `//v1/…` stays as it is.
 
 use std::task::{Context, Poll};
 
@@ -8,6 +9,8 @@ use axum::extract::Request;
 use http::Uri;
 use http::uri::PathAndQuery;
 use tower::Service;
+
+use crate::openai::Dialect;
 
 /// The service within, seen through a path without doubled slashes.
 #[derive(Clone, Debug)]
@@ -34,6 +37,7 @@ impl<S: Service<Request>> Service<Request> for Collapse<S> {
 
     fn call(&mut self, mut request: Request) -> S::Future {
         if let Some(received) = request.uri().path_and_query().cloned()
+            && Dialect::of(received.path()) == Dialect::Azure
             && let Some(collapsed) = collapse(&received)
         {
             let mut parts = request.uri().clone().into_parts();

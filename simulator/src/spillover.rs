@@ -19,12 +19,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::config::Limiter;
+use crate::openai::headers;
 use crate::receive::Received;
 
 /// Names the standard deployment, where the provisioned one does not itself.
 const WANTED: HeaderName = HeaderName::from_static("x-ms-spillover-deployment");
-/// Whether another deployment than the one asked for has answered.
-const IS_SPILLED_OVER: HeaderName = HeaderName::from_static("x-ms-is-spilled-over");
 /// The provisioned deployment that did not answer; spelt as by several clients.
 const FROM: HeaderName = HeaderName::from_static("x-ms-spillover-from-deployment");
 /// The status of the standard deployment that did not answer either.
@@ -60,7 +59,7 @@ pub(crate) async fn spill(request: Request, next: Next) -> Response {
         let name = HeaderValue::try_from(from).unwrap_or_else(|_| HeaderValue::from_static(""));
         tell(
             second.headers_mut(),
-            IS_SPILLED_OVER,
+            headers::IS_SPILLED_OVER,
             HeaderValue::from_static("true"),
         );
         tell(second.headers_mut(), FROM, name);

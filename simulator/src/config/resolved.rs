@@ -13,6 +13,7 @@ use super::{
     ToolCalls,
 };
 use crate::model::Model;
+use crate::openai::Dialect;
 
 /// A simulator that can be run.
 ///
@@ -22,6 +23,8 @@ use crate::model::Model;
 pub struct SimulatorConfig {
     /// Address of a server of its own, if the file fixes one.
     pub listen: Option<SocketAddr>,
+    /// Whose paths are served; `None` = both.
+    pub dialect: Option<Dialect>,
     /// Azure region, told in `x-ms-region`.
     pub region: String,
     /// Keys that are accepted; empty: any non-empty key is.
@@ -89,6 +92,7 @@ impl From<&SimulatorConfig> for SimulatorSection {
         let table = deployments.map(|(name, deployment)| (name.clone(), deployment.into()));
         Self {
             listen: config.listen,
+            dialect: config.dialect,
             region: Some(config.region.clone()),
             api_keys: config.api_keys.clone(),
             seed: Some(config.seed),

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{DeploymentSection, Fault, IdentitySection, OperationLatencySections};
+use crate::openai::Dialect;
 
 /// A simulator as written: one resource with its region, keys and deployments.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -24,6 +25,9 @@ pub struct SimulatorSection {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "address")]
     #[schemars(with = "Option<String>")]
     pub listen: Option<SocketAddr>,
+    /// Whose paths are served: `azure` (`/openai/…`) or `openai` (`/v1/…`); by default both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
     /// Azure region, told in `x-ms-region`; `East US` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,

@@ -125,7 +125,9 @@ impl Body for EmbeddingsRequest {
 /// The numbers of one embedding.
 pub(crate) type Embedding = Vec<f32>;
 
-/// Writes the answer's body.
+/// Writes the answer's body, over several lines as both clouds do.
+///
+/// Source: openllmetry, `test_azure_openai_embeddings` of 2024-02 and `test_embeddings`.
 pub(crate) fn write_embeddings(
     model: &str,
     embeddings: &[Embedding],
@@ -133,27 +135,28 @@ pub(crate) fn write_embeddings(
     tokens: u64,
 ) -> String {
     let numbers: usize = embeddings.iter().map(Vec::len).sum();
-    let mut out = String::with_capacity(numbers * 14 + 256);
-    out.push_str(r#"{"object":"list","data":["#);
+    let bytes_each = if is_base64 { 6 } else { 24 };
+    let mut out = String::with_capacity(numbers * bytes_each + embeddings.len() * 96 + 256);
+    out.push_str("{\n  \"object\": \"list\",\n  \"data\": [");
     for (index, embedding) in embeddings.iter().enumerate() {
         out.push_str(if index == 0 { "" } else { "," });
-        out.push_str(r#"{"object":"embedding","index":"#);
+        out.push_str("\n    {\n      \"object\": \"embedding\",\n      \"index\": ");
         number(&mut out, index);
-        out.push_str(r#","embedding":"#);
+        out.push_str(",\n      \"embedding\": ");
         if is_base64 {
             write_base64(&mut out, embedding);
         } else {
             write_floats(&mut out, embedding);
         }
-        out.push('}');
+        out.push_str("\n    }");
     }
-    out.push_str(r#"],"model":""#);
+    out.push_str("\n  ],\n  \"model\": \"");
     out.push_str(model);
-    out.push_str(r#"","usage":{"prompt_tokens":"#);
+    out.push_str("\",\n  \"usage\": {\n    \"prompt_tokens\": ");
     number(&mut out, tokens);
-    out.push_str(r#","total_tokens":"#);
+    out.push_str(",\n    \"total_tokens\": ");
     number(&mut out, tokens);
-    out.push_str("}}\n");
+    out.push_str("\n  }\n}\n");
     out
 }
 
@@ -161,9 +164,10 @@ fn write_floats(out: &mut String, embedding: &[f32]) {
     out.push('[');
     for (index, value) in embedding.iter().enumerate() {
         out.push_str(if index == 0 { "" } else { "," });
+        out.push_str("\n        ");
         number(out, value);
     }
-    out.push(']');
+    out.push_str("\n      ]");
 }
 
 /// Little-endian 32-bit floats, what SDKs ask for by default.
@@ -188,13 +192,39 @@ mod tests {
     #[test]
     fn an_answer_lists_the_embeddings_in_order() {
         let body = write_embeddings("m", &[vec![0.5, -0.25], vec![1.0]], false, 3);
-        insta::assert_snapshot!(body, @r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-0.25]},{"object":"embedding","index":1,"embedding":[1]}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}}"#);
+        insta::assert_snapshot!(body, @r#"
+        {
+          "object": "list",
+          "data": [
+            {
+              "object": "embedding",
+              "index": 0,
+              "embedding": [
+                0.5,
+                -0.25
+              ]
+            },
+            {
+              "object": "embedding",
+              "index": 1,
+              "embedding": [
+                1
+              ]
+            }
+          ],
+          "model": "m",
+          "usage": {
+            "prompt_tokens": 3,
+            "total_tokens": 3
+          }
+        }
+        "#);
     }
 
     #[test]
     fn base64_is_that_of_little_endian_floats() {
         let body = write_embeddings("m", &[vec![1.0, -2.0]], true, 1);
         // 00 00 80 3f and 00 00 00 c0.
-        assert!(body.contains(r#""embedding":"AACAPwAAAMA=""#), "{body}");
+        assert!(body.contains(r#""embedding": "AACAPwAAAMA=""#), "{body}");
     }
 }

@@ -20,8 +20,14 @@ pub(crate) enum Refusal {
     WrongToken,
     /// A key was sent where only tokens are accepted.
     KeysDisabled,
-    /// There is nothing at this path, or `api-version` is missing.
+    /// There is nothing at this path, or not in this `api-version`.
     NotFound,
+    /// There is no such `api-version` where none is needed.
+    WrongVersion,
+    /// More headers than allowed are none that everybody sends.
+    TooManyHeaders,
+    /// There is no such model.
+    UnknownModel(String),
     /// The path takes other methods.
     WrongMethod,
     /// The deployment is not configured.
@@ -64,6 +70,8 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) api_version: Option<&'a str>,
+    /// The deployment that was asked for.
+    pub(crate) deployment: Option<&'a str>,
     /// The id that the answer's headers tell.
     pub(crate) id: Option<&'a HeaderValue>,
 }
@@ -80,10 +88,14 @@ impl Refusal {
         match self {
             Self::NoCredential | Self::WrongKey | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::KeysDisabled => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::UnknownDeployment(_) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownDeployment(_) | Self::UnknownModel(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::WrongOperation(..)
+            Self::WrongVersion
+            | Self::WrongOperation(..)
             | Self::Unreadable
             | Self::Invalid(_)
             | Self::TooLong { .. } => StatusCode::BAD_REQUEST,
@@ -97,6 +109,9 @@ impl Refusal {
         match self {
             Self::NoCredential | Self::WrongKey | Self::WrongToken | Self::KeysDisabled => "auth",
             Self::NotFound => "route",
+            Self::WrongVersion => "api-version",
+            Self::TooManyHeaders => "too-many-headers",
+            Self::UnknownModel(_) => "unknown-model",
             Self::WrongMethod => "method",
             Self::UnknownDeployment(_) => "unknown-deployment",
             Self::WrongOperation(..) => "operation",
@@ -150,7 +165,7 @@ impl Refusal {
             // Assumed: it says what the service says with this status, and promises no wait.
             Self::QueueFull(status) => faulted::body(request, *status, None),
             Self::Fault { status, wait } => faulted::body(request, *status, *wait),
-            _ if request.dialect == Dialect::OpenAi => self.openai(request),
+            _ if request.dialect == Dialect::OpenAi => widened(&self.openai(request)),
             _ => self.azure(request),
         }
     }
@@ -161,6 +176,13 @@ impl Refusal {
             Self::WrongKey => WRONG_KEY.to_owned(),
             Self::KeysDisabled => KEYS_DISABLED.to_owned(),
             Self::UnknownDeployment(_) => UNKNOWN_DEPLOYMENT.to_owned(),
+            Self::UnknownModel(name) if request.path.starts_with("/openai/v1/") => {
+                unknown_model(Dialect::Azure, name)
+            }
+            // Source: hotovo/aider-desk#460.
+            Self::WrongVersion => coded("BadRequest", "API version not supported"),
+            // Assumed: both are known by their status only.
+            Self::TooManyHeaders => coded("431", "Request Header Fields Too Large"),
             Self::WrongMethod => coded("405", "Method Not Allowed"),
             Self::WrongOperation(operation, deployment) => coded(
                 "OperationNotSupported",
@@ -202,6 +224,7 @@ impl Refusal {
                     format!("The model `{name}` does not exist or you do not have access to it.");
                 invalid(&message, Some("model_not_found"))
             }
+            Self::UnknownModel(name) => unknown_model(Dialect::OpenAi, name),
             Self::WrongOperation(operation, name) => {
                 invalid(&wrong_operation(*operation, name), None)
             }
@@ -221,12 +244,30 @@ const KEYS_DISABLED: &str = r#"{"error":{"code":"AuthenticationTypeDisabled","me
 
 const NO_CREDENTIAL: &str = r#"{ "statusCode": 401, "message": "Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired." }"#;
 
-const UNKNOWN_DEPLOYMENT: &str = r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again."}}"#;
+// Source: openllmetry, test_chat_reasoning of 2026-03. Until 2025 it was on one line, without `type`.
+const UNKNOWN_DEPLOYMENT: &str = r#"{
+  "error": {
+    "type": "invalid_request_error",
+    "code": "DeploymentNotFound",
+    "message": "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again."
+  }
+}"#;
 
 const NOT_FOUND: &str = r#"{"error":{"code":"404","message": "Resource not found"}}"#;
 
 pub(super) fn coded(code: &str, message: &str) -> String {
     json!({ "error": { "code": code, "message": message } }).to_string()
+}
+
+/// The error object with twice the indentation: what OpenAI sends before a model is asked.
+///
+/// Source: opentelemetry-python-contrib, `test_chat_completion_404`: 231 bytes.
+pub(super) fn widened(body: &str) -> String {
+    let lines = body.lines().map(|line| {
+        let indentation = line.len() - line.trim_start().len();
+        format!("{:indentation$}{line}\n", "")
+    });
+    lines.collect()
 }
 
 /// The error object of both clouds; OpenAI prints it over several lines.
@@ -244,6 +285,19 @@ pub(super) fn error(
         Dialect::Azure => body.to_string(),
         Dialect::OpenAi => format!("{body:#}\n"),
     }
+}
+
+/// Assumed: the sentence is that of clients' reports, for both clouds.
+fn unknown_model(dialect: Dialect, name: &str) -> String {
+    let message = format!("The model '{name}' does not exist");
+    let kind = "invalid_request_error";
+    error(
+        dialect,
+        &message,
+        kind,
+        Some("model"),
+        Some("model_not_found"),
+    )
 }
 
 fn wrong_operation(operation: Operation, deployment: &str) -> String {

@@ -25,6 +25,32 @@ pub(crate) const DEPLOYMENT_NAME: HeaderName = HeaderName::from_static("x-ms-dep
 pub(crate) const CONTENT_TYPE_OPTIONS: HeaderName = http::header::X_CONTENT_TYPE_OPTIONS;
 /// Always a year.
 pub(crate) const STRICT_TRANSPORT_SECURITY: HeaderName = http::header::STRICT_TRANSPORT_SECURITY;
+/// Whether the deployment answers for another one.
+pub(crate) const IS_SPILLED_OVER: HeaderName = HeaderName::from_static("x-ms-is-spilled-over");
+/// Whether content was filtered.
+pub(crate) const RAI_INVOKED: HeaderName = HeaderName::from_static("x-ms-rai-invoked");
+/// The process that served the model.
+pub(crate) const MODEL_SESSION: HeaderName = HeaderName::from_static("azureml-model-session");
+/// Always `true`.
+pub(crate) const SKIP_ERROR_REMAPPING: HeaderName = HeaderName::from_static("skip-error-remapping");
+/// Always `no`: proxies are to pass on what they get.
+pub(crate) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// What a model's container answered with.
+pub(crate) const MODEL_ERROR_STATUS: HeaderName =
+    HeaderName::from_static("ms-azureml-model-error-statuscode");
+/// Why it did.
+pub(crate) const MODEL_ERROR_REASON: HeaderName =
+    HeaderName::from_static("ms-azureml-model-error-reason");
+/// The organization that pays.
+pub(crate) const ORGANIZATION: HeaderName = HeaderName::from_static("openai-organization");
+/// Its project.
+pub(crate) const PROJECT: HeaderName = HeaderName::from_static("openai-project");
+/// Milliseconds from a request to the head of its answer.
+pub(crate) const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+/// A proxy of OpenAI's.
+pub(crate) const OPENAI_PROXY: HeaderName = HeaderName::from_static("x-openai-proxy-wasm");
+/// What scripts in browsers may read.
+pub(crate) const EXPOSE_HEADERS: HeaderName = http::header::ACCESS_CONTROL_EXPOSE_HEADERS;
 /// The version of OpenAI's API.
 pub(crate) const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
 /// Milliseconds to wait before trying again.

@@ -12,10 +12,14 @@ mod embeddings;
 mod error;
 mod events;
 mod faulted;
+mod framing;
+mod head;
 pub(crate) mod headers;
 mod invalid;
 mod limited;
+mod models;
 mod options;
+pub(crate) mod version;
 
 use std::fmt;
 
@@ -30,8 +34,10 @@ pub(crate) use self::dress::{Envelope, Finish, Usage, write_answer};
 pub(crate) use self::embeddings::{Embedding, EmbeddingsRequest, Input, write_embeddings};
 pub(crate) use self::error::{Refusal, Request};
 pub(crate) use self::events::Events;
+pub(crate) use self::head::{Head, Origin, Server};
 pub(crate) use self::invalid::Invalid;
 pub(crate) use self::limited::Limited;
+pub(crate) use self::models::{base_model, base_models, model, models};
 
 /// An operation of the API.
 #[derive(
@@ -65,8 +71,9 @@ impl fmt::Display for Operation {
 }
 
 /// Whose dress an answer wears.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Dialect {
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
     /// Azure OpenAI: content filter results, an opening frame, its own errors.
     Azure,
     /// OpenAI.
@@ -76,7 +83,7 @@ pub(crate) enum Dialect {
 impl Dialect {
     /// The dialect spoken under `path`: `/openai/…` is Azure, `/v1/…` is OpenAI.
     pub(crate) fn of(path: &str) -> Self {
-        match path.strip_prefix("/v1") {
+        match path.trim_start_matches('/').strip_prefix("v1") {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => Self::OpenAi,
             _ => Self::Azure,
         }

@@ -4,6 +4,7 @@ mod chat_completions;
 mod completions;
 mod embeddings;
 pub(crate) mod fallback;
+pub(crate) mod models;
 mod text;
 
 pub(crate) use self::chat_completions::chat_completions;

@@ -264,7 +264,7 @@ async fn without_ids_the_prompt_tells_requests_apart() {
 #[tokio::test(start_paused = true)]
 async fn the_path_is_booked_as_it_was_received() {
     let rig = unlimited();
-    let path = "//openai//deployments/chat/chat/completions?api-version=1&x=%20";
+    let path = "//openai//deployments/chat/chat/completions?api-version=2024-10-21&x=%20";
     rig.send(post(path, &hello(1))).await;
     assert_eq!(rig.entry().path_and_query, path);
 }

@@ -110,12 +110,12 @@ async fn openai_tells_durations_and_what_was_asked_for() {
     ");
     insta::assert_snapshot!(refused.text(), @r#"
     {
-      "error": {
-        "message": "Rate limit reached for gpt-4o in organization org-simulator on tokens per min (TPM): Limit 30000, Used 25002, Requested 25002. Please try again in 40.008s. Visit https://platform.openai.com/account/rate-limits to learn more.",
-        "type": "tokens",
-        "param": null,
-        "code": "rate_limit_exceeded"
-      }
+        "error": {
+            "message": "Rate limit reached for gpt-4o in organization org-simulator on tokens per min (TPM): Limit 30000, Used 25002, Requested 25002. Please try again in 40.008s. Visit https://platform.openai.com/account/rate-limits to learn more.",
+            "type": "tokens",
+            "param": null,
+            "code": "rate_limit_exceeded"
+        }
     }
     "#);
 }

@@ -101,12 +101,12 @@ async fn openai_refuses_in_its_own_words() {
     let answer = rig.send(post("/v1/chat/completions", &body)).await;
     insta::assert_snapshot!(answer.text(), @r#"
     {
-      "error": {
-        "message": "Rate limit reached for gpt-4o in organization org-simulator on tokens per min (TPM): Limit 2000, Used 2000, Requested 1. Please try again in 1m0s. Visit https://platform.openai.com/account/rate-limits to learn more.",
-        "type": "tokens",
-        "param": null,
-        "code": "rate_limit_exceeded"
-      }
+        "error": {
+            "message": "Rate limit reached for gpt-4o in organization org-simulator on tokens per min (TPM): Limit 2000, Used 2000, Requested 1. Please try again in 1m0s. Visit https://platform.openai.com/account/rate-limits to learn more.",
+            "type": "tokens",
+            "param": null,
+            "code": "rate_limit_exceeded"
+        }
     }
     "#);
 }

@@ -85,6 +85,32 @@ async fn an_answer_goes_over_a_socket() {
 }
 
 #[tokio::test]
+async fn the_reason_phrase_of_a_wrong_key_goes_over_a_socket() {
+    let server = start("api_keys = [\"right\"]\ndeployments.chat.model = \"gpt-4o\"").await;
+    let text = read(server.ask(&hello(3)).await).await;
+    assert!(
+        text.starts_with("HTTP/1.1 401 PermissionDenied\r\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn more_headers_than_the_server_reads_are_refused_in_order() {
+    let server = start("deployments.chat.model = \"gpt-4o\"").await;
+    let many = "x: 1\r\n".repeat(200);
+    let long = format!("x: {}\r\n", "1".repeat(1_000_000));
+    for headers in [many, long] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("POST /openai/v1/embeddings HTTP/1.1\r\n{headers}\r\n");
+        // The server may answer before it has read everything.
+        drop(stream.write_all(head.as_bytes()).await);
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 431");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_in_a_stream_is_booked_before_the_stream_would_end() {
     let latency = "latency = { time_to_first_token = \"0s\", per_token = \"100ms\" }";
     let server = start(&format!(

@@ -78,6 +78,7 @@ impl SimulatorSection {
         }
         Ok(SimulatorConfig {
             listen: self.listen,
+            dialect: self.dialect,
             region: self.region.clone().unwrap_or_else(|| DEFAULT_REGION.into()),
             api_keys: self.api_keys.clone(),
             seed: self.seed.unwrap_or(0),
