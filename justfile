@@ -63,7 +63,7 @@ check *flags:
 test *flags:
     cargo test --workspace "$@"
 
-# Run the tests of the official SDKs against the gateway, at speed 1
+# Run the tests of the official SDKs against simulator and gateway, at speed 1
 sdk *flags:
     .ci/run build sdk "$@"
 
