@@ -78,6 +78,24 @@ async fn a_reset_of_the_ledger_resets_the_counters_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reset_of_the_prompts_forgets_them_and_one_of_the_limits_does_not() {
+    let rig = simulator("deployments.chat.model = \"gpt-4o\"");
+    let long = json!({ "messages": [{ "role": "user", "content": "word ".repeat(2_000) }], "max_tokens": 1 });
+    for reset in ["only=limits", "only=prompts"] {
+        rig.send(chat(&long)).await;
+        let reset = Request::post(format!("/++/reset?{reset}"));
+        rig.send(reset.body(Body::empty()).unwrap()).await;
+    }
+    rig.send(chat(&long)).await;
+    let entries = rig.simulator.ledger().entries();
+    let cached: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.cached_tokens > 0)
+        .collect();
+    assert_eq!(cached, [false, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn made_up_deployments_do_not_become_rows_without_end() {
     let rig = simulator("allow_undefined_deployments = true");
     for number in 0..300 {
