@@ -178,7 +178,7 @@ async fn whole<B: Body>(
     let longest = choices.iter().map(Reply::left).max().unwrap_or(0);
     let body = write_answer(&envelope, &mut choices, usage);
     let clock = &exchange.received.shared.clock;
-    let deadlines = exchange.deadlines(target, B::OPERATION, usage.prompt);
+    let deadlines = exchange.deadlines(target, B::OPERATION, usage.prompt - usage.cached);
     deadlines.play(longest, clock).await;
     ticket.answered(usage.completion);
     fault::whole(body, exchange.interruption.clone(), clock)
@@ -202,7 +202,7 @@ fn stream<B: Body>(
         events,
         choices: choices.into_iter().map(Some).collect(),
         opening,
-        deadlines: exchange.deadlines(target, B::OPERATION, usage.prompt),
+        deadlines: exchange.deadlines(target, B::OPERATION, usage.prompt - usage.cached),
         usage,
         interruption: exchange.interruption.clone(),
         clock: exchange.received.shared.clock.clone(),

@@ -149,3 +149,28 @@ async fn prompts_and_profiles_take_their_time() {
     let entry = rig.simulator.ledger().entries().remove(1);
     assert_eq!(entry.ended.unwrap().since(entry.arrived).as_millis(), 110);
 }
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_the_prompt_that_are_cached_take_no_time() {
+    let rig = simulator(
+        r#"
+        [deployments.chat]
+        model = "gpt-4o"
+        latency = { per_token = "0ms", per_prompt_token = "1ms" }
+        "#,
+    );
+    let content = " hello".repeat(2_000);
+    let body = json!({ "messages": [{ "role": "user", "content": content }], "max_tokens": 1 });
+    for is_known in [false, true] {
+        let answer = rig.send(chat(&body)).await.json();
+        let usage = &answer["usage"];
+        let cached = usage["prompt_tokens_details"]["cached_tokens"]
+            .as_u64()
+            .unwrap();
+        assert_eq!(cached > 0, is_known);
+        let uncached = usage["prompt_tokens"].as_u64().unwrap() - cached;
+        let entry = rig.simulator.ledger().entries().pop().unwrap();
+        let took = entry.ended.unwrap().since(entry.arrived);
+        assert_eq!(took, Duration::from_millis(uncached));
+    }
+}
