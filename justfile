@@ -87,6 +87,10 @@ doc *flags:
 bench *flags:
     cargo bench --package loadtest --bench throughput -- "$@"
 
+# Measure how late the tokens of 200 streams come, and whether that grows
+pacing *flags:
+    cargo bench --package aoai-simulator --bench pacing -- "$@"
+
 # Bring the generated blocks of the READMEs up to date (--check: only name the stale ones; --all: durations, too)
 readme *flags:
     python3 .ci/readme.py "$@"
