@@ -9,6 +9,7 @@ mod pools;
 mod priority;
 mod regressions;
 mod resilience;
+mod simulators;
 mod smart_load_balancing;
 mod tenants;
 mod throttling;
