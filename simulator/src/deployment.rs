@@ -72,6 +72,10 @@ impl Target {
         }
     }
 
+    pub(crate) fn deployment(&self) -> &Deployment {
+        &self.0.deployment
+    }
+
     pub(crate) fn model(&self) -> &'static Model {
         self.0.deployment.model
     }

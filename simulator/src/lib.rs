@@ -72,11 +72,12 @@
 //!
 //! # What is not simulated
 //!
-//! - Meaning: answers are random words, embeddings random unit vectors. Which tool is called is
+//! - Meaning: answers are random words, an echo or what a script says, likelihoods of tokens and
+//!   embeddings are made up. A seed repeats an answer where the whole body repeats, whatever else
+//!   draws it (temperature, `top_p`, penalties) is read over. Which tool is called is
 //!   drawn, and so is JSON: it follows its schema, not the question; `not`, `if` and a few more
 //!   keywords of schemas are read over. `functions` and tools that are no functions are refused.
-//!   `stop` and `logprobs` are read over; images are only
-//!   measured, sounds and files refused.
+//!   Images are only measured, sounds and files refused.
 //! - Other operations: responses, images, audio, files, batches, assistants.
 //! - Content filtering. Limits are exact, where Azure enforces them by many
 //!   nodes and roughly; dynamic quota and priority processing, which only ever admit more, are left out.

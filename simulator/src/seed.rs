@@ -30,6 +30,12 @@ pub(crate) enum Purpose {
     Faults = 7,
     /// JSON that follows a schema, and which tools are called.
     Structure = 20,
+    /// How much is thought before an answer.
+    Reasoning = 21,
+    /// How likely a token was.
+    Scores = 22,
+    /// What hides how long a frame's text is.
+    Obfuscation = 23,
 }
 
 impl Key {

@@ -20,8 +20,8 @@ use tower::ServiceExt;
 
 use crate::app::app;
 use crate::config::{
-    ConfigError, ConfigErrors, Deployment, Estimate, Limiter, LimiterKind, SimulatorConfig,
-    ToolCalls, patch,
+    ConfigError, ConfigErrors, Content, Deployment, Estimate, Limiter, LimiterKind,
+    SimulatorConfig, ToolCalls, patch,
 };
 use crate::deployment::Target;
 use crate::fault::{Door, Faults, delivered};
@@ -355,6 +355,9 @@ impl Live {
             // The size of ada-002.
             embedding_size: const { NonZeroU32::new(1_536).expect("not zero") },
             tool_calls: ToolCalls::default(),
+            content: Content::Lorem,
+            answer_tokens: None,
+            reasoning_tokens: None,
         };
         let latencies = self.config.latency.clone();
         let slots = Arc::clone(&self.undefined);

@@ -79,9 +79,10 @@ impl Playback {
             let Some(reply) = choice else { continue };
             if reply.left() > 0 {
                 round.tokens += 1;
+                let scores = reply.scores;
                 reply.next(|delta| {
                     round.says = true;
-                    self.events.delta(out, index, delta);
+                    self.events.delta(out, index, delta, scores);
                 });
             }
             if reply.left() == 0 {

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Concurrency, Estimate, LatencySection, LimiterKind, RefusalText, RequestsWindow, Throughput,
-    ToolCalls,
+    Concurrency, Content, Estimate, LatencySection, Length, LimiterKind, RefusalText,
+    RequestsWindow, Throughput, ToolCalls,
 };
 
 /// A model deployment as written; `like` and defaults fill what is absent.
@@ -86,6 +86,17 @@ pub struct DeploymentSection {
     /// When answers call tools that they may call; `"when-asked"` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<ToolCalls>,
+    /// What answers say; `lorem` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// How long random words are, at most as long as a request allows; by default exactly as
+    /// long, or a `conversation` where it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_tokens: Option<Length>,
+    /// How much is thought before anything is said; some 450 tokens by default for models that
+    /// reason, none for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<Length>,
 }
 
 /// A rate limit header, or the pair of them for tokens and requests.
@@ -145,6 +156,9 @@ impl DeploymentSection {
             prompt_caching: self.prompt_caching.or(base.prompt_caching),
             embedding_size: self.embedding_size.or(base.embedding_size),
             tool_calls: self.tool_calls.or(base.tool_calls),
+            content: self.content.or_else(|| base.content.clone()),
+            answer_tokens: self.answer_tokens.or(base.answer_tokens),
+            reasoning_tokens: self.reasoning_tokens.or(base.reasoning_tokens),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! Nothing here uses serde's `untagged` or `flatten`: both swallow the position of a mistake.
 
 mod concurrency;
+mod content;
 mod deployment;
 mod diagnostic;
 mod distribution;
@@ -18,6 +19,7 @@ mod file;
 mod identity;
 mod latency;
 mod latency_profile;
+mod length;
 mod limiter;
 pub(crate) mod patch;
 mod reference;
@@ -27,6 +29,7 @@ mod section;
 mod tool_calls;
 
 pub use self::concurrency::{Concurrency, StatusWhenFull};
+pub use self::content::{Content, FinishReason, ScriptedCall, Turn};
 pub use self::deployment::{DeploymentSection, RateLimitHeader};
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 use self::distribution::KINDS;
@@ -43,6 +46,7 @@ pub use self::latency::{
     Latency, LatencySection, Load, OperationLatencies, OperationLatencySections, Timing,
 };
 pub use self::latency_profile::LatencyProfile;
+pub use self::length::{DrawnLength, Length, LengthProfile};
 pub use self::limiter::{
     Estimate, EstimateRule, Limiter, LimiterKind, Provisioned, Rate, RefusalText, RequestsWindow,
     Throughput,

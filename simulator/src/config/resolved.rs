@@ -8,9 +8,9 @@ use clock::Span;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Concurrency, DeploymentList, DeploymentSection, Estimate, Fault, Identity, Latency, Limiter,
-    LimiterKind, OperationLatencies, RateLimitHeader, RefusalText, SimulatorSection, Throughput,
-    ToolCalls,
+    Concurrency, Content, DeploymentList, DeploymentSection, Estimate, Fault, Identity, Latency,
+    Length, Limiter, LimiterKind, OperationLatencies, RateLimitHeader, RefusalText,
+    SimulatorSection, Throughput, ToolCalls,
 };
 use crate::model::Model;
 use crate::openai::Dialect;
@@ -78,6 +78,12 @@ pub struct Deployment {
     pub embedding_size: NonZeroU32,
     /// When answers call tools that they may call.
     pub tool_calls: ToolCalls,
+    /// What answers say.
+    pub content: Content,
+    /// How long random words are, if not as long as a request allows.
+    pub answer_tokens: Option<Length>,
+    /// How much is thought before anything is said, if not as the model does.
+    pub reasoning_tokens: Option<Length>,
 }
 
 impl Serialize for SimulatorConfig {
@@ -159,6 +165,9 @@ impl From<&Deployment> for DeploymentSection {
             prompt_caching: deployment.prompt_caching,
             embedding_size: Some(deployment.embedding_size),
             tool_calls: Some(deployment.tool_calls),
+            content: (deployment.content != Content::Lorem).then(|| deployment.content.clone()),
+            answer_tokens: deployment.answer_tokens,
+            reasoning_tokens: deployment.reasoning_tokens,
             ..section
         }
     }

@@ -1,10 +1,9 @@
 //! [`Lorem`]: random words, written without a tokenizer.
 
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, LogNormal};
 
 use super::{Reply, Said};
+use crate::config::{Length, LengthProfile};
 use crate::openai::Finish;
 use crate::seed::{Key, Purpose};
 use crate::tokens::Words;
@@ -17,28 +16,23 @@ pub(crate) struct Lorem {
     is_first: bool,
 }
 
-/// Answers of unlimited length are log-normal around this many tokens …
-///
-/// Source: the conversations of Azure's public LLM trace of 2023, median 129, sigma 0.86.
-const MEDIAN_TOKENS: f64 = 129.0;
-/// … with this spread …
-const SIGMA: f64 = 0.86;
-/// … and never longer: beyond the trace's 99th percentile of 601, but not by much.
-const MOST_TOKENS: f64 = 1_024.0;
+/// The length of answers that may have any.
+const DEFAULT_LENGTH: Length = Length::Profile(LengthProfile::Conversation);
 
 impl Reply {
-    /// Random words, numbered `index` of a request's answers: exactly `wanted` tokens, or a
-    /// number of their own choosing of at most `room`.
-    pub(crate) fn lorem(key: Key, index: u32, wanted: Option<u64>, room: u64) -> Self {
-        let key = key.numbered(index.into());
-        let (left, finish) = match wanted {
-            Some(wanted) => (wanted, Finish::Length),
-            None => match length(&mut key.rng(Purpose::Length)) {
-                length if length > room => (room, Finish::Length),
-                length => (length, Finish::Stop),
-            },
+    /// Random words, all of them keyed by `key`: of the length `own` where it is given, else
+    /// exactly as many tokens as wanted; never more than wanted or than there is room for.
+    pub(super) fn lorem(key: Key, own: Option<Length>, wanted: Option<u64>, room: u64) -> Self {
+        let (length, finish) = match (own, wanted) {
+            (None, Some(wanted)) => (wanted, Finish::Length),
+            (own, _) => {
+                let own = own.unwrap_or(DEFAULT_LENGTH);
+                (own.draw(&mut key.rng(Purpose::Length)), Finish::Stop)
+            }
         };
-        Self::new(Said::Lorem(Lorem::new(key, left)), finish)
+        let mut reply = Self::new(Said::Lorem(Lorem::new(key, length)), finish);
+        reply.limit(wanted.map_or(room, |wanted| wanted.min(room)));
+        reply
     }
 }
 
@@ -72,6 +66,13 @@ impl Lorem {
         (space, self.words.draw())
     }
 
+    /// All that is left as a text.
+    pub(super) fn text(&mut self) -> String {
+        let mut text = String::new();
+        self.write_rest(&mut text);
+        text
+    }
+
     /// Writes all tokens that are left.
     pub(crate) fn write_rest(&mut self, out: &mut String) {
         while self.left > 0 {
@@ -82,24 +83,13 @@ impl Lorem {
     }
 }
 
-fn length(rng: &mut impl Rng) -> u64 {
-    let drawn = LogNormal::new(MEDIAN_TOKENS.ln(), SIGMA).map_or(MEDIAN_TOKENS, |d| d.sample(rng));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to small positive numbers"
-    )]
-    let tokens = drawn.round().clamp(1.0, MOST_TOKENS) as u64;
-    tokens
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tokens::Encoding;
 
-    fn write(key: Key, index: u32, tokens: u64) -> String {
-        let reply = Reply::lorem(key, index, Some(tokens), 4_000);
+    fn write(key: Key, tokens: u64) -> String {
+        let reply = Reply::lorem(key, None, Some(tokens), 4_000);
         let Said::Lorem(mut lorem) = reply.said else {
             panic!("expected random words")
         };
@@ -111,7 +101,7 @@ mod tests {
     #[test]
     fn an_answer_has_exactly_the_wanted_number_of_tokens() {
         for tokens in [1, 2, 10, 999] {
-            let text = write(Key::new(1), 0, tokens);
+            let text = write(Key::new(1), tokens);
             for encoding in [Encoding::Cl100k, Encoding::O200k] {
                 assert_eq!(encoding.count(&text) as u64, tokens, "{encoding:?} {text}");
             }
@@ -121,7 +111,7 @@ mod tests {
     #[test]
     fn an_answer_without_a_limit_is_neither_empty_nor_fills_the_context() {
         let lengths: Vec<_> = (0..1_000)
-            .map(|index| Reply::lorem(Key::new(1), index, None, 100_000))
+            .map(|index| Reply::lorem(Key::new(1).numbered(index), None, None, 100_000))
             .map(|reply| (reply.left(), reply.finish))
             .collect();
         assert!(lengths.iter().all(|(left, _)| (1..=1_024).contains(left)));
@@ -135,15 +125,27 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_limit_ends_where_the_context_does() {
-        let reply = Reply::lorem(Key::new(1), 0, None, 1);
+        let reply = Reply::lorem(Key::new(1), None, None, 1);
         assert_eq!((reply.left(), reply.finish), (1, Finish::Length));
     }
 
     #[test]
-    fn answers_follow_from_key_and_index() {
-        let text = |seed, index| write(Key::new(seed), index, 8);
-        assert_eq!(text(1, 0), text(1, 0));
-        assert_ne!(text(1, 0), text(1, 1));
-        assert_ne!(text(1, 0), text(2, 0));
+    fn words_follow_from_the_key() {
+        let text = |seed| write(Key::new(seed), 8);
+        assert_eq!(text(1), text(1));
+        assert_ne!(text(1), text(2));
+    }
+
+    #[test]
+    fn an_answer_of_its_own_length_stops_or_is_cut_off() {
+        let reply = |own, wanted| {
+            let reply = Reply::lorem(Key::new(1), Some(Length::Exactly(own)), wanted, 100);
+            (reply.left(), reply.finish)
+        };
+        assert_eq!(reply(20, None), (20, Finish::Stop));
+        assert_eq!(reply(20, Some(20)), (20, Finish::Stop));
+        assert_eq!(reply(20, Some(5)), (5, Finish::Length));
+        assert_eq!(reply(200, None), (100, Finish::Length));
+        assert_eq!(reply(0, None), (0, Finish::Stop));
     }
 }

@@ -4,9 +4,11 @@
 //! (a word), nothing yet (half of a character) or never anything (a thought). So one count is
 //! the answer's length, its price and its duration.
 
-use super::Lorem;
+use std::time::Duration;
+
+use super::{Lorem, Scores};
 use crate::openai::Finish;
-use crate::tokens::Tokens;
+use crate::tokens::{Tokens, Told};
 
 /// One choice of an answer.
 #[derive(Debug)]
@@ -15,6 +17,10 @@ pub(crate) struct Reply {
     pub(crate) reasoning: u64,
     pub(crate) said: Said,
     pub(crate) finish: Finish,
+    /// How much later than usual everything is said.
+    pub(crate) pause: Duration,
+    /// How likely each token of the content was, where that is to be told.
+    pub(crate) scores: Option<Scores>,
 }
 
 /// What is said.
@@ -36,7 +42,6 @@ pub(crate) enum Part {
     /// What the assistant says.
     Content(Tokens),
     /// Why it says nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no answer is refused yet"))]
     Refusal(Tokens),
     /// What it asks to be done.
     Call(Call),
@@ -58,9 +63,9 @@ pub(crate) enum Delta<'a> {
     /// A word of the vocabulary after what stands before it; neither needs escaping.
     Word(&'static str, &'static str),
     /// More of the content.
-    Content(&'a str),
+    Content(Told<'a>),
     /// More of the refusal.
-    Refusal(&'a str),
+    Refusal(Told<'a>),
     /// The beginning of the call numbered `index`.
     Call {
         index: usize,
@@ -68,7 +73,7 @@ pub(crate) enum Delta<'a> {
         name: &'a str,
     },
     /// More of the arguments of the call numbered `index`.
-    Arguments { index: usize, text: &'a str },
+    Arguments { index: usize, text: Told<'a> },
 }
 
 impl Reply {
@@ -82,6 +87,8 @@ impl Reply {
             reasoning: 0,
             said,
             finish,
+            pause: Duration::ZERO,
+            scores: None,
         }
     }
 
@@ -229,10 +236,10 @@ mod tests {
             reply.next(|delta| {
                 let (before, text) = match *delta {
                     Delta::Word(space, word) => (space.to_owned(), word),
-                    Delta::Content(text) => (String::new(), text),
-                    Delta::Refusal(text) => ("no: ".to_owned(), text),
+                    Delta::Content(told) => (String::new(), told.text),
+                    Delta::Refusal(told) => ("no: ".to_owned(), told.text),
                     Delta::Call { index, name, .. } => (format!("{index}: "), name),
-                    Delta::Arguments { index, text } => (format!("{index}: "), text),
+                    Delta::Arguments { index, text } => (format!("{index}: "), text.text),
                 };
                 told.push_str(&before);
                 told.push_str(text);
@@ -274,7 +281,7 @@ mod tests {
 
     #[test]
     fn random_words_are_cut_off_too() {
-        let mut reply = Reply::lorem(Key::new(1), 0, Some(9), 100);
+        let mut reply = Reply::lorem(Key::new(1), None, Some(9), 100);
         reply.limit(2);
         assert_eq!(told(reply).matches('[').count(), 2);
     }

@@ -5,7 +5,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::{Dialect, Operation};
+use super::{Dialect, Operation, logprobs};
 use crate::generate::{Call, Part, Reply, Said};
 
 /// What Azure's content filter says of an answer that is fine.
@@ -38,7 +38,6 @@ pub(crate) enum Finish {
     /// Tools have to be called first.
     ToolCalls,
     /// The content filter ended it.
-    #[expect(dead_code, reason = "no answer is filtered yet")]
     ContentFilter,
 }
 
@@ -65,12 +64,17 @@ impl Finish {
 }
 
 impl Envelope<'_> {
-    /// Writes `"created":…` up to `"object":…`.
-    pub(super) fn write(&self, out: &mut String, object: &str) {
+    /// Writes `"created":…` up to `"model":…`.
+    pub(super) fn write_names(&self, out: &mut String) {
         put(out, r#""created":"#, self.created);
         put(out, r#","id":""#, &self.id);
         put(out, r#"","model":""#, self.model);
-        put(out, r#"","object":""#, object);
+        out.push('"');
+    }
+
+    /// Writes `,"object":…`.
+    pub(super) fn write_object(out: &mut String, object: &str) {
+        put(out, r#","object":""#, object);
         out.push('"');
     }
 
@@ -118,7 +122,9 @@ pub(crate) fn write_answer(envelope: &Envelope<'_>, choices: &mut [Reply], usage
         }
         put(&mut out, r#""finish_reason":""#, reply.finish.as_str());
         put(&mut out, r#"","index":"#, index);
-        out.push_str(r#","logprobs":null,"#);
+        out.push_str(r#","logprobs":"#);
+        write_logprobs(&mut out, envelope, reply);
+        out.push(',');
         if envelope.is_chat() {
             write_message(&mut out, &mut reply.said);
         } else {
@@ -134,7 +140,8 @@ pub(crate) fn write_answer(envelope: &Envelope<'_>, choices: &mut [Reply], usage
     } else {
         "text_completion"
     };
-    envelope.write(&mut out, object);
+    envelope.write_names(&mut out);
+    Envelope::write_object(&mut out, object);
     if is_azure {
         put(&mut out, r#","prompt_filter_results":"#, PROMPT_FILTER);
     }
@@ -146,6 +153,27 @@ pub(crate) fn write_answer(envelope: &Envelope<'_>, choices: &mut [Reply], usage
     usage.write(&mut out, envelope.operation);
     out.push_str("}\n");
     out
+}
+
+/// Writes how likely the tokens of the answer were, or `null`.
+fn write_logprobs(out: &mut String, envelope: &Envelope<'_>, reply: &Reply) {
+    let Some(scores) = reply.scores else {
+        out.push_str("null");
+        return;
+    };
+    // An answer has at most one text beside its calls.
+    let text = reply.said.parts().iter().find_map(|part| match part {
+        Part::Content(text) => Some((text, false)),
+        Part::Refusal(text) => Some((text, true)),
+        Part::Call(_) => None,
+    });
+    match text {
+        Some((text, is_refusal)) if envelope.is_chat() => {
+            logprobs::write_chat(out, scores, text.all(), is_refusal);
+        }
+        Some((text, _)) => logprobs::write_completion(out, scores, text.all()),
+        None => out.push_str("null"),
+    }
 }
 
 /// Writes `"message":{…}`.

@@ -5,53 +5,75 @@
 //! usage; `[DONE]`. Source: recordings of Azure OpenAI of March 2026.
 
 use super::dress::{FILTER, PROMPT_FILTER, escape, put};
-use super::{Dialect, Envelope, Finish, Operation, Usage};
-use crate::generate::{Delta, Reply};
+use super::obfuscation::{self, Obfuscation};
+use super::{Dialect, Envelope, Finish, Operation, Usage, logprobs};
+use crate::generate::{Delta, Reply, Scores};
+use crate::seed::Key;
+
+/// How an answer is to be streamed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streaming {
+    pub(crate) includes_usage: bool,
+    /// The key of the letters that hide how long a text is, where it is to be hidden.
+    pub(crate) obfuscation: Option<Key>,
+}
 
 /// Writes the frames of one answer.
 #[derive(Debug)]
 pub(crate) struct Events {
     operation: Operation,
     dialect: Dialect,
-    /// From the end of the choice to the end of the frame; equal in all frames.
+    /// From the end of the choice to where letters may hide its length; equal in all frames.
     tail: String,
-    /// The same with a place for the usage.
+    /// From there to the end of the frame.
+    end: String,
+    obfuscation: Option<Obfuscation>,
+    /// The same as both with a place for the usage.
     usage_head: Option<String>,
 }
 
 impl Events {
-    pub(crate) fn new(envelope: &Envelope<'_>, includes_usage: bool) -> Self {
-        let mut common = String::with_capacity(256);
-        let object = if envelope.is_chat() {
-            "chat.completion.chunk"
-        } else {
-            "text_completion"
-        };
-        envelope.write(&mut common, object);
-        if envelope.is_chat() {
+    pub(crate) fn new(envelope: &Envelope<'_>, streaming: Streaming) -> Self {
+        let is_chat = envelope.is_chat();
+        let mut named = String::with_capacity(256);
+        envelope.write_names(&mut named);
+        let mut rest = String::with_capacity(128);
+        Envelope::write_object(
+            &mut rest,
+            if is_chat {
+                "chat.completion.chunk"
+            } else {
+                "text_completion"
+            },
+        );
+        if is_chat {
             put(
-                &mut common,
+                &mut rest,
                 r#","system_fingerprint":""#,
                 envelope.fingerprint,
             );
-            common.push('"');
+            rest.push('"');
         }
-        let null = if includes_usage {
-            r#","usage":null"#
-        } else {
-            ""
-        };
+        let usage_head = streaming
+            .includes_usage
+            .then(|| format!("data: {{\"choices\":[],{named}{rest},\"usage\":"));
+        if streaming.includes_usage {
+            rest.push_str(r#","usage":null"#);
+        }
+        // Assumed: the older API hides nothing.
+        let obfuscation = streaming.obfuscation.filter(|_| is_chat);
         Self {
             operation: envelope.operation,
             dialect: envelope.dialect,
-            tail: format!("}}],{common}{null}}}\n\n"),
-            usage_head: includes_usage
-                .then(|| format!("data: {{\"choices\":[],{common},\"usage\":")),
+            tail: format!("}}],{named}"),
+            end: format!("{rest}}}\n\n"),
+            obfuscation: obfuscation.map(Obfuscation::new),
+            usage_head,
         }
     }
 
     /// What comes before the first token.
-    pub(crate) fn open(&self, out: &mut String, choices: &[Reply]) {
+    pub(crate) fn open(&mut self, out: &mut String, choices: &[Reply]) {
         if self.dialect == Dialect::Azure {
             out.push_str(r#"data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":"#);
             out.push_str(PROMPT_FILTER);
@@ -71,12 +93,18 @@ impl Events {
             out.push_str(r#","refusal":null,"role":"assistant"},"finish_reason":null,"index":"#);
             put(out, "", index);
             out.push_str(r#","logprobs":null"#);
-            out.push_str(&self.tail);
+            self.tail(out, obfuscation::ROLE);
         }
     }
 
     /// What a token adds to the choice `index`.
-    pub(crate) fn delta(&self, out: &mut String, index: usize, delta: &Delta<'_>) {
+    pub(crate) fn delta(
+        &mut self,
+        out: &mut String,
+        index: usize,
+        delta: &Delta<'_>,
+        scores: Option<Scores>,
+    ) {
         let is_call = matches!(delta, Delta::Call { .. } | Delta::Arguments { .. });
         // Calls are not looked at by the filter.
         self.head(out, if is_call { "{}" } else { FILTER });
@@ -85,19 +113,35 @@ impl Events {
             write_delta(out, delta);
             out.push_str(r#"},"finish_reason":null,"index":"#);
             put(out, "", index);
-            out.push_str(r#","logprobs":null"#);
+            out.push_str(r#","logprobs":"#);
+            match (scores, delta) {
+                (Some(scores), Delta::Content(told)) => {
+                    logprobs::write_chat(out, scores, *told, false);
+                }
+                (Some(scores), Delta::Refusal(told)) => {
+                    logprobs::write_chat(out, scores, *told, true);
+                }
+                _ => out.push_str("null"),
+            }
         } else {
             out.push_str(r#""finish_reason":null,"index":"#);
             put(out, "", index);
-            out.push_str(r#","logprobs":null,"text":""#);
+            out.push_str(r#","logprobs":"#);
+            match (scores, delta) {
+                (Some(scores), Delta::Content(told)) => {
+                    logprobs::write_completion(out, scores, *told);
+                }
+                _ => out.push_str("null"),
+            }
+            out.push_str(r#","text":""#);
             write_text(out, delta);
             out.push('"');
         }
-        out.push_str(&self.tail);
+        self.tail(out, Obfuscation::beside(characters(delta)));
     }
 
     /// The end of the choice `index`.
-    pub(crate) fn finish(&self, out: &mut String, index: usize, finish: Finish) {
+    pub(crate) fn finish(&mut self, out: &mut String, index: usize, finish: Finish) {
         self.head(out, "{}");
         let is_chat = self.operation == Operation::ChatCompletions;
         put(
@@ -112,7 +156,7 @@ impl Events {
         } else {
             r#","logprobs":null,"text":"""#
         });
-        out.push_str(&self.tail);
+        self.tail(out, obfuscation::FINISH);
     }
 
     /// What comes after the last choice has ended.
@@ -131,6 +175,26 @@ impl Events {
             put(out, r#""content_filter_results":"#, filter);
             out.push(',');
         }
+    }
+
+    /// Ends a frame, hiding its length behind so many letters if that is wanted.
+    fn tail(&mut self, out: &mut String, letters: usize) {
+        out.push_str(&self.tail);
+        if let Some(obfuscation) = &mut self.obfuscation {
+            obfuscation.write(out, letters);
+        }
+        out.push_str(&self.end);
+    }
+}
+
+/// How many characters a delta adds.
+fn characters(delta: &Delta<'_>) -> usize {
+    match delta {
+        Delta::Word(space, word) => space.len() + word.len(),
+        Delta::Content(told) | Delta::Refusal(told) | Delta::Arguments { text: told, .. } => {
+            told.text.chars().count()
+        }
+        Delta::Call { .. } => 0,
     }
 }
 
@@ -167,8 +231,8 @@ fn write_text(out: &mut String, delta: &Delta<'_>) {
             out.push_str(space);
             out.push_str(word);
         }
-        Delta::Content(text) | Delta::Refusal(text) | Delta::Arguments { text, .. } => {
-            escape(out, text);
+        Delta::Content(told) | Delta::Refusal(told) | Delta::Arguments { text: told, .. } => {
+            escape(out, told.text);
         }
         Delta::Call { .. } => {}
     }
@@ -194,7 +258,11 @@ mod tests {
         operation: Operation,
         includes_usage: bool,
     ) -> String {
-        let events = Events::new(&envelope(dialect, operation), includes_usage);
+        let streaming = Streaming {
+            includes_usage,
+            obfuscation: None,
+        };
+        let mut events = Events::new(&envelope(dialect, operation), streaming);
         let mut out = String::new();
         events.open(&mut out, std::slice::from_ref(&reply));
         let usage = Usage {
@@ -203,8 +271,9 @@ mod tests {
             completion: reply.left(),
             reasoning: 0,
         };
+        let scores = reply.scores;
         while reply.left() > 0 {
-            reply.next(|delta| events.delta(&mut out, 0, delta));
+            reply.next(|delta| events.delta(&mut out, 0, delta, scores));
         }
         events.finish(&mut out, 0, reply.finish);
         events.close(&mut out, usage);

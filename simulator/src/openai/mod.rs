@@ -17,7 +17,9 @@ mod head;
 pub(crate) mod headers;
 mod invalid;
 mod limited;
+mod logprobs;
 mod models;
+mod obfuscation;
 mod options;
 pub(crate) mod version;
 
@@ -33,7 +35,7 @@ pub(crate) use self::completions::{CompletionsRequest, Prompt};
 pub(crate) use self::dress::{Envelope, Finish, Usage, write_answer};
 pub(crate) use self::embeddings::{Embedding, EmbeddingsRequest, Input, write_embeddings};
 pub(crate) use self::error::{Refusal, Request};
-pub(crate) use self::events::Events;
+pub(crate) use self::events::{Events, Streaming};
 pub(crate) use self::head::{Head, Origin, Server};
 pub(crate) use self::invalid::Invalid;
 pub(crate) use self::limited::Limited;

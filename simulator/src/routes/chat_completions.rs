@@ -29,6 +29,7 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
     let overhead = request.overhead(target.model()) + definitions.overhead;
     let prompt = texts.iter().sum::<u64>() + overhead;
     let cached = cached_tokens(&mut exchange, &target, &request, &definitions, prompt).await;
+    let last_text = request.last_user_text();
     let asked = Asked {
         characters: Some(characters),
         messages: request.messages(),
@@ -40,6 +41,12 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
         candidates: request.choices(),
         is_stream: request.is_stream(),
         includes_usage: request.includes_usage(),
+        is_obfuscated: request.obfuscates(),
+        last_texts: last_text.as_slice(),
+        turn: request.turn(),
+        stop: request.stop(),
+        seed: request.seed(),
+        logprobs: request.logprobs(),
     };
     answer::<ChatRequest>(exchange, target, asked, structure).await
 }

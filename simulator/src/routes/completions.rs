@@ -19,6 +19,11 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
         Prompt::Tokens(lists) => lists.iter().map(|tokens| tokens.len() as u64).collect(),
     };
     let characters = request.prompt().characters();
+    let texts: Vec<_> = match request.prompt() {
+        Prompt::Texts(texts) => texts.iter().map(String::as_str).collect(),
+        // Only their number is known.
+        Prompt::Tokens(_) => Vec::new(),
+    };
     let asked = Asked {
         characters: (!characters.is_empty()).then(|| characters.iter().sum()),
         messages: 0,
@@ -30,6 +35,12 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
         candidates: request.candidates(),
         is_stream: request.is_stream(),
         includes_usage: request.includes_usage(),
+        is_obfuscated: request.obfuscates(),
+        last_texts: &texts,
+        turn: 1,
+        stop: request.stop(),
+        seed: request.seed(),
+        logprobs: request.logprobs(),
     };
     answer::<CompletionsRequest>(exchange, target, asked, Structure::default()).await
 }

@@ -1,5 +1,7 @@
 //! What chat completions and completions have in common: admission and the answer's text.
 
+use std::time::Duration;
+
 use axum::body::Body as HttpBody;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
@@ -10,15 +12,15 @@ use rand::distr::Alphanumeric;
 use crate::deployment::Target;
 use crate::exchange::Exchange;
 use crate::fault;
-use crate::generate::{Reply, Structure};
+use crate::generate::{Reply, Structure, Wish};
 use crate::limit::{Charge, Ticket};
-use crate::openai::{Body, Envelope, Events, Operation, Refusal, Usage, write_answer};
+use crate::openai::{Body, Envelope, Events, Operation, Refusal, Streaming, Usage, write_answer};
 use crate::seed::{Key, Purpose};
 use crate::stream::Playback;
 
 /// A request, reduced to what decides about its answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     /// Characters of all prompts, unless they came as tokens.
     pub(super) characters: Option<u64>,
     /// Messages of a chat, else 0.
@@ -35,6 +37,16 @@ pub(super) struct Asked {
     pub(super) candidates: u32,
     pub(super) is_stream: bool,
     pub(super) includes_usage: bool,
+    /// Whether a stream hides how long its texts are.
+    pub(super) is_obfuscated: bool,
+    /// What the user said last, or each prompt.
+    pub(super) last_texts: &'a [&'a str],
+    /// Which turn of the conversation is wanted; the first is 1.
+    pub(super) turn: u32,
+    pub(super) stop: &'a [String],
+    pub(super) seed: Option<i64>,
+    /// How many of the likeliest tokens are told beside each.
+    pub(super) logprobs: Option<u8>,
 }
 
 /// Answers a request that was read: fits → limit → generate → latency.
@@ -43,7 +55,7 @@ pub(super) struct Asked {
 pub(super) async fn answer<B: Body>(
     mut exchange: Exchange,
     target: Target,
-    asked: Asked,
+    asked: Asked<'_>,
     structure: Structure,
 ) -> Response {
     let response = match admit::<B>(&mut exchange, &target, asked).await {
@@ -57,7 +69,7 @@ pub(super) async fn answer<B: Body>(
 async fn admitted<B: Body>(
     exchange: &Exchange,
     target: &Target,
-    asked: Asked,
+    asked: Asked<'_>,
     structure: &Structure,
     ticket: Ticket,
 ) -> Response {
@@ -69,7 +81,8 @@ async fn admitted<B: Body>(
         "application/json"
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let choices = replies(target, key, asked, structure);
+    let answer_key = answer_key(exchange, target, key, asked);
+    let choices = replies(target, answer_key, asked, structure);
     let usage = Usage {
         prompt: asked.prompt_tokens,
         cached: asked.cached_tokens,
@@ -81,15 +94,7 @@ async fn admitted<B: Body>(
         entry.streamed = asked.is_stream;
     });
     let written = if asked.is_stream {
-        stream::<B>(
-            exchange,
-            target,
-            key,
-            choices,
-            usage,
-            asked.includes_usage,
-            ticket,
-        )
+        stream::<B>(exchange, target, key, choices, usage, asked, ticket)
     } else {
         whole::<B>(exchange, target, key, choices, usage, ticket).await
     };
@@ -100,7 +105,7 @@ async fn admitted<B: Body>(
 async fn admit<B: Body>(
     exchange: &mut Exchange,
     target: &Target,
-    asked: Asked,
+    asked: Asked<'_>,
 ) -> Result<Ticket, Refusal> {
     let charge = Charge {
         operation: B::OPERATION,
@@ -126,19 +131,38 @@ async fn admit<B: Body>(
     exchange.admit(target, &charge).await
 }
 
-fn replies(target: &Target, key: Key, asked: Asked, structure: &Structure) -> Vec<Reply> {
+/// The key of what is said: with a seed that of the body, so that it can be asked for again.
+///
+/// Source: <https://platform.openai.com/docs/api-reference/chat/create>: "repeated requests with
+/// the same `seed` and parameters should return the same result".
+fn answer_key(exchange: &Exchange, target: &Target, key: Key, asked: Asked<'_>) -> Key {
+    match (asked.seed, &exchange.received.body) {
+        (Some(seed), Ok(body)) => {
+            let deployment = exchange.received.live.key.named(target.name());
+            deployment.bytes(body).numbered(seed.cast_unsigned())
+        }
+        _ => key,
+    }
+}
+
+fn replies(target: &Target, key: Key, asked: Asked<'_>, structure: &Structure) -> Vec<Reply> {
     let room = target.context_tokens() - asked.longest_prompt;
-    let encoding = target.model().encoding;
-    let choices = 0..asked.choices;
-    choices
-        .map(|index| match structure.reply(key, index, encoding) {
-            Some(mut reply) => {
-                reply.limit(asked.max_tokens.unwrap_or(room).min(room));
-                reply
-            }
-            None => Reply::lorem(key, index, asked.max_tokens, room),
-        })
-        .collect()
+    let each = asked.choices / u32::try_from(asked.last_texts.len().max(1)).unwrap_or(1);
+    let reply = |index: u32| {
+        let prompt = (index / each.max(1)) as usize;
+        let wish = Wish {
+            key: key.numbered(index.into()),
+            deployment: target.deployment(),
+            last_text: asked.last_texts.get(prompt).copied().unwrap_or(""),
+            turn: asked.turn,
+            max_tokens: asked.max_tokens,
+            room,
+            stop: asked.stop,
+            logprobs: asked.logprobs,
+        };
+        wish.reply(structure.reply(key, index, target.model().encoding))
+    };
+    (0..asked.choices).map(reply).collect()
 }
 
 fn envelope<'a>(
@@ -175,10 +199,12 @@ async fn whole<B: Body>(
     mut ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
-    let longest = choices.iter().map(Reply::left).max().unwrap_or(0);
+    // An answer of no tokens takes as long as its first would have.
+    let longest = choices.iter().map(Reply::left).fold(1, u64::max);
     let body = write_answer(&envelope, &mut choices, usage);
     let clock = &exchange.received.shared.clock;
-    let deadlines = exchange.deadlines(target, B::OPERATION, usage.prompt - usage.cached);
+    let mut deadlines = exchange.deadlines(target, B::OPERATION, usage.prompt - usage.cached);
+    deadlines.postpone(pause(&choices));
     deadlines.play(longest, clock).await;
     ticket.answered(usage.completion);
     fault::whole(body, exchange.interruption.clone(), clock)
@@ -191,18 +217,24 @@ fn stream<B: Body>(
     key: Key,
     choices: Vec<Reply>,
     usage: Usage,
-    includes_usage: bool,
+    asked: Asked<'_>,
     ticket: Ticket,
 ) -> HttpBody {
     let envelope = envelope(exchange, target, key, B::OPERATION);
-    let events = Events::new(&envelope, includes_usage);
+    let streaming = Streaming {
+        includes_usage: asked.includes_usage,
+        obfuscation: asked.is_obfuscated.then_some(key),
+    };
+    let mut events = Events::new(&envelope, streaming);
     let mut opening = String::with_capacity(4_096);
     events.open(&mut opening, &choices);
+    let mut deadlines = exchange.deadlines(target, B::OPERATION, usage.prompt - usage.cached);
+    deadlines.postpone(pause(&choices));
     let playback = Playback {
         events,
         choices: choices.into_iter().map(Some).collect(),
         opening,
-        deadlines: exchange.deadlines(target, B::OPERATION, usage.prompt - usage.cached),
+        deadlines,
         usage,
         interruption: exchange.interruption.clone(),
         clock: exchange.received.shared.clock.clone(),
@@ -210,4 +242,13 @@ fn stream<B: Body>(
         ticket,
     };
     playback.into_body()
+}
+
+/// How much later than usual the answer comes.
+fn pause(choices: &[Reply]) -> Duration {
+    choices
+        .iter()
+        .map(|reply| reply.pause)
+        .max()
+        .unwrap_or_default()
 }

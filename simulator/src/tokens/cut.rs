@@ -13,8 +13,39 @@ pub(crate) struct Tokens {
     ends: Vec<usize>,
     /// Tokens that were taken.
     taken: usize,
-    /// Bytes that were told.
-    told: usize,
+    /// Tokens, bytes and characters that were told.
+    told: Place,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Place {
+    tokens: usize,
+    bytes: usize,
+    characters: usize,
+}
+
+/// One or several tokens that make up whole characters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) text: &'a str,
+    /// Tokens of the whole text before these.
+    pub(crate) tokens_before: usize,
+    /// Characters of the whole text before these.
+    pub(crate) characters_before: usize,
+    /// Where `text` starts, counted as the ends are.
+    start: usize,
+    ends: &'a [usize],
+}
+
+impl<'a> Told<'a> {
+    /// The bytes of each token.
+    pub(crate) fn tokens(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let to = end - self.start;
+            &self.text.as_bytes()[std::mem::replace(&mut from, to)..to]
+        })
+    }
 }
 
 impl Tokens {
@@ -32,7 +63,7 @@ impl Tokens {
             text,
             ends,
             taken: 0,
-            told: 0,
+            told: Place::default(),
         }
     }
 
@@ -63,14 +94,37 @@ impl Tokens {
     }
 
     /// Takes one more token; the text that is whole with it.
-    pub(crate) fn next(&mut self) -> Option<&str> {
+    pub(crate) fn next(&mut self) -> Option<Told<'_>> {
         let end = *self.ends.get(self.taken)?;
         self.taken += 1;
         if !self.text.is_char_boundary(end) {
             return None;
         }
-        let start = std::mem::replace(&mut self.told, end);
-        Some(&self.text[start..end])
+        let from = self.told;
+        let text = &self.text[from.bytes..end];
+        self.told = Place {
+            tokens: self.taken,
+            bytes: end,
+            characters: from.characters + text.chars().count(),
+        };
+        Some(Told {
+            text,
+            tokens_before: from.tokens,
+            characters_before: from.characters,
+            start: from.bytes,
+            ends: &self.ends[from.tokens..self.taken],
+        })
+    }
+
+    /// The whole text at once.
+    pub(crate) fn all(&self) -> Told<'_> {
+        Told {
+            text: &self.text,
+            tokens_before: 0,
+            characters_before: 0,
+            start: 0,
+            ends: &self.ends,
+        }
     }
 }
 
@@ -102,7 +156,7 @@ mod tests {
         let mut text = String::new();
         let mut taken = 0;
         while tokens.left() > 0 {
-            text.extend(tokens.next());
+            text.extend(tokens.next().map(|told| told.text));
             taken += 1;
         }
         (taken, text)
@@ -113,6 +167,8 @@ mod tests {
         fn a_text_is_told_whole_and_in_as_many_tokens_as_it_has(text in fragments()) {
             for encoding in [Encoding::Cl100k, Encoding::O200k] {
                 let tokens = Tokens::of(encoding, text.clone());
+                let bytes: Vec<u8> = tokens.all().tokens().flatten().copied().collect();
+                prop_assert_eq!(&bytes, text.as_bytes());
                 prop_assert_eq!(told(tokens), (encoding.count(&text) as u64, text.clone()));
             }
         }

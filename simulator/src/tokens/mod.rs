@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tiktoken_rs::CoreBPE;
 
 pub(crate) use self::cache::Counter;
-pub(crate) use self::cut::Tokens;
+pub(crate) use self::cut::{Tokens, Told};
 pub(crate) use self::lately::Lately;
 pub(crate) use self::prefixes::{Prefixes, SHORTEST as SHORTEST_PREFIX, Span, meaning};
 pub(crate) use self::vision::Vision;

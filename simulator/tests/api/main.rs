@@ -10,6 +10,7 @@ mod broken_sockets;
 mod chat_completions;
 mod completions;
 mod concurrency;
+mod content;
 mod counters;
 mod embeddings;
 mod errors;

@@ -67,6 +67,9 @@ fn the_schema_knows_every_key_that_is_read() {
         "prompt_caching",
         "embedding_size",
         "tool_calls",
+        "content",
+        "answer_tokens",
+        "reasoning_tokens",
     ]
     "#);
     let wrong = toml::from_str::<DeploymentSection>("colour = 1")

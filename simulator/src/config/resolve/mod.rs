@@ -301,6 +301,9 @@ fn deployment(
             prompt_caching: section.prompt_caching,
             embedding_size: embedding_size.unwrap_or_else(|| default_embedding_size(model)),
             tool_calls: section.tool_calls.unwrap_or_default(),
+            content: section.content.clone().unwrap_or_default(),
+            answer_tokens: section.answer_tokens,
+            reasoning_tokens: section.reasoning_tokens,
         }),
         (model, limiter, latency, embedding_size, headers) => Err([
             model.err(),
