@@ -14,6 +14,7 @@ mod deployment;
 mod diagnostic;
 mod distribution;
 mod error;
+mod estimate;
 mod fault;
 mod file;
 mod identity;
@@ -36,6 +37,7 @@ use self::distribution::KINDS;
 pub(crate) use self::distribution::Sampler;
 pub use self::distribution::{Distribution, InvalidDistribution, Percentiles, Tail};
 pub use self::error::{ConfigError, ConfigErrors};
+pub use self::estimate::{Estimate, EstimateRule};
 pub use self::fault::{
     CutFault, DuplicateFault, ErrorFault, Fault, Flap, MalformedFault, Play, RetryAfterStyle,
     SlowBodyFault, StallFault, StatusFault, TruncatedFault, When,
@@ -48,8 +50,7 @@ pub use self::latency::{
 pub use self::latency_profile::LatencyProfile;
 pub use self::length::{DrawnLength, Length, LengthProfile};
 pub use self::limiter::{
-    Estimate, EstimateRule, Limiter, LimiterKind, Provisioned, Rate, RefusalText, RequestsWindow,
-    Throughput,
+    Limiter, LimiterKind, Provisioned, Rate, RefusalText, RequestsWindow, Throughput,
 };
 pub use self::reference::InvalidReferenceFile;
 pub use self::resolved::{Deployment, SimulatorConfig};

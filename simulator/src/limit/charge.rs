@@ -17,6 +17,8 @@ pub(crate) struct Charge<'a> {
     pub(crate) characters: &'a [u64],
     /// Messages of a chat, else 0.
     pub(crate) messages: u64,
+    /// Tokens of images, which have no characters.
+    pub(crate) image_tokens: u64,
     /// Tokens of all prompts.
     pub(crate) prompt_tokens: u64,
     /// Those of them that are cached.
@@ -73,7 +75,12 @@ impl Charge<'_> {
             None if self.operation == Operation::Embeddings => self.texts(CHARACTERS_PER_TOKEN),
             None => 0,
         };
-        texts.saturating_add(messages).saturating_add(frame)
+        // Recorded of OpenAI: 765 more for a large image, as many as it costs in the prompt.
+        let images = rule.characters_per_token.map_or(0, |_| self.image_tokens);
+        texts
+            .saturating_add(messages)
+            .saturating_add(frame)
+            .saturating_add(images)
     }
 
     fn answer(&self, rule: &EstimateRule) -> u64 {
@@ -106,6 +113,7 @@ mod tests {
             operation,
             characters,
             messages: 1,
+            image_tokens: 0,
             prompt_tokens: 8,
             cached_tokens: 0,
             max_tokens: None,
@@ -163,6 +171,11 @@ mod tests {
             ..charge(Operation::ChatCompletions, &[23])
         };
         assert_eq!(cost(chat, LimiterKind::OpenAi), 6 + 2 + 1);
+        let seeing = Charge {
+            image_tokens: 765,
+            ..chat
+        };
+        assert_eq!(cost(seeing, LimiterKind::OpenAi), 6 + 2 + 1 + 765);
         let text = Charge {
             messages: 0,
             ..charge(Operation::Completions, &[23])

@@ -33,6 +33,7 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
     let asked = Asked {
         characters: Some(characters),
         messages: request.messages(),
+        image_tokens: request.images(target.model()),
         prompt_tokens: prompt,
         cached_tokens: cached,
         longest_prompt: prompt,

@@ -27,6 +27,7 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
     let asked = Asked {
         characters: (!characters.is_empty()).then(|| characters.iter().sum()),
         messages: 0,
+        image_tokens: 0,
         prompt_tokens: prompts.iter().sum(),
         cached_tokens: 0,
         longest_prompt: prompts.into_iter().max().unwrap_or(0),

@@ -35,6 +35,7 @@ async fn embed(
         operation: Operation::Embeddings,
         characters: &request.input().characters(),
         messages: 0,
+        image_tokens: 0,
         prompt_tokens: tokens,
         cached_tokens: 0,
         max_tokens: None,

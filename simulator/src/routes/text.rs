@@ -25,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) characters: Option<u64>,
     /// Messages of a chat, else 0.
     pub(super) messages: u64,
+    /// Tokens of images in the prompt.
+    pub(super) image_tokens: u64,
     /// Tokens of all prompts.
     pub(super) prompt_tokens: u64,
     /// Those of them that are cached.
@@ -111,6 +113,7 @@ async fn admit<B: Body>(
         operation: B::OPERATION,
         characters: asked.characters.as_slice(),
         messages: asked.messages,
+        image_tokens: asked.image_tokens,
         prompt_tokens: asked.prompt_tokens,
         cached_tokens: asked.cached_tokens,
         max_tokens: asked.max_tokens,

@@ -168,6 +168,46 @@ fn a_hundred_thousand_tokens_are_used_up_and_come_back() {
     assert!(window.admit(200, limits, at(600)).is_ok());
 }
 
+// Source of the next: its limiter of requests in a minute, which is ours with a longer window.
+
+#[test]
+fn requests_of_a_minute_come_back_one_by_one() {
+    let limits = Limits {
+        requests_window: Duration::from_mins(1),
+        ..limits(10, 1_000)
+    };
+    let mut script: Vec<Step> = (1..=10u32)
+        .map(|t| (t, u64::from(t)))
+        .map(|(at, n)| (f64::from(at), 1, Ok((1_000 - n, 10 - n))))
+        .collect();
+    script.push((11.0, 1, requests(50)));
+    script.push((61.0, 1, Ok((990, 0))));
+    play(limits, &script);
+    let at = [2.0].into_iter().chain([3.0; 8]).chain([4.0]);
+    let mut window = Window::default();
+    for at in at {
+        window.admit(1, limits, seconds(at)).unwrap();
+    }
+    assert_eq!(told(window.admit(1, limits, seconds(5.0))), requests(57));
+}
+
+#[test]
+fn another_window_counts_the_same_requests() {
+    let minute = Limits {
+        requests_window: Duration::from_mins(1),
+        ..limits(3, 1_000)
+    };
+    let mut window = Window::default();
+    for at in [0.0, 5.0, 12.0] {
+        window.admit(1, limits(3, 1_000), seconds(at)).unwrap();
+    }
+    assert_eq!(told(window.admit(1, minute, seconds(20.0))), requests(40));
+    assert_eq!(
+        told(window.admit(1, limits(3, 1_000), seconds(20.0))),
+        Ok((996, 1))
+    );
+}
+
 #[test]
 fn what_can_never_fit_is_refused_as_such_on_an_empty_window_too() {
     let mut window = Window::default();

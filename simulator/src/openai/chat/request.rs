@@ -156,6 +156,14 @@ impl ChatRequest {
         self.messages.iter().flat_map(Message::texts).collect()
     }
 
+    /// The tokens of images.
+    pub(crate) fn images(&self, model: &Model) -> u64 {
+        let pictures = self.messages.iter().flat_map(Message::pictures);
+        Vision::of(model).map_or(0, |vision| {
+            pictures.map(|picture| picture.tokens(vision)).sum()
+        })
+    }
+
     /// The tokens that are no text: images, and what frames the messages: three and the role
     /// each, one more for a name, and three that begin the answer.
     ///
@@ -166,13 +174,8 @@ impl ChatRequest {
     /// openai-cookbook.
     pub(crate) fn overhead(&self, model: &Model) -> u64 {
         let framing: u64 = self.messages.iter().map(Message::overhead).sum();
-        let pictures = self.messages.iter().flat_map(Message::pictures);
-        let vision = Vision::of(model);
-        let images: u64 = vision.map_or(0, |vision| {
-            pictures.map(|picture| picture.tokens(vision)).sum()
-        });
         let opening = if model.is_reasoning() { 2 } else { 3 };
-        framing + images + opening
+        framing + self.images(model) + opening
     }
 
     /// What the definitions of tools and of the answer's schema cost on top of the messages.
