@@ -32,8 +32,10 @@ pub(crate) async fn break_off() -> io::Error {
 pub(super) fn whole(body: String) -> Body {
     let mut half = Bytes::from(body);
     half.truncate(half.len() / 2);
-    Body::from_stream(stream::unfold(Some(half), async |half| match half {
-        Some(half) => Some((Ok(half), None)),
+    // Whoever reads on after the error must come to an end.
+    let parts = stream::unfold(Some(Some(half)), async |left| match left? {
+        Some(half) => Some((Ok(half), Some(None))),
         None => Some((Err(break_off().await), None)),
-    }))
+    });
+    Body::from_stream(parts)
 }

@@ -260,10 +260,11 @@ impl HttpBody for BookedBody {
             this.book(data);
         }
         // A server that knows the length does not ask again after the last byte.
-        if frame.is_none() || this.body.is_end_stream() {
-            this.guard.end = End::Finished;
-        } else if let Some(Err(_)) = frame {
+        // What is broken stays so, also for a reader who goes on.
+        if let Some(Err(_)) = frame {
             this.guard.end = End::Broken;
+        } else if this.guard.end == End::Open && (frame.is_none() || this.body.is_end_stream()) {
+            this.guard.end = End::Finished;
         }
         Poll::Ready(frame)
     }
