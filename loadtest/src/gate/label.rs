@@ -120,7 +120,7 @@ impl Label {
             Self::Aborted => "`true` if the client hung up before the end",
             Self::Estimated => "`true` if the gateway estimated the tokens, no usage being told",
             Self::Error => {
-                "transport error: `refused`, `reset`, `cut`, `timed_out`, `other` or `none`"
+                "what was wrong beside the status: `refused`, `reset`, `cut`, `timed_out`, `other`, `malformed` (a 200 whose body its client could not make sense of), or `none`"
             }
             Self::Fault => "fault that the simulator played: `status`, `cut`, …, or `none`",
             Self::User => "number of the user that sent the request",

@@ -17,7 +17,7 @@ use super::suggest::{one_of, unknown};
 
 const OPERATIONS: [&str; 4] = ["chat_completions", "completions", "embeddings", "helper"];
 /// Source: the faults of the simulator, as its ledger names them.
-const FAULTS: [&str; 9] = [
+const FAULTS: [&str; 17] = [
     "status",
     "delay",
     "silence",
@@ -26,9 +26,25 @@ const FAULTS: [&str; 9] = [
     "cut",
     "stall",
     "slow_headers",
+    "truncated",
+    "malformed",
+    "error",
+    "duplicate",
+    "no_usage",
+    "no_done",
+    "content_type",
+    "slow_body",
     "none",
 ];
-const ERRORS: [&str; 6] = ["refused", "reset", "cut", "timed_out", "other", "none"];
+const ERRORS: [&str; 7] = [
+    "refused",
+    "reset",
+    "cut",
+    "timed_out",
+    "malformed",
+    "other",
+    "none",
+];
 
 impl Selection {
     /// The kinds of records that it is computed from.
@@ -422,7 +438,7 @@ impl Parser<'_> {
                 ("party", known.collect())
             }
             Label::Operation => ("operation", OPERATIONS.to_vec()),
-            Label::Error => ("transport error", ERRORS.to_vec()),
+            Label::Error => ("error", ERRORS.to_vec()),
             Label::Fault => ("fault", FAULTS.to_vec()),
         };
         self.known(kind, &known)

@@ -280,7 +280,7 @@ impl<'a> Case<'a> {
                     _ => "other",
                 })
             }
-            _ => transport_error(self.observation_of(record)?),
+            _ => client_error(self.observation_of(record)?),
         }
     }
 
@@ -303,10 +303,13 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The word for how the transport failed.
-fn transport_error(observation: &Observation) -> Option<&'static str> {
+/// The word for what kept a client from an answer it can read; who hung up has not read it.
+fn client_error(observation: &Observation) -> Option<&'static str> {
     match &observation.outcome {
-        Outcome::Status(_) => None,
+        Outcome::Status(_) => {
+            let is_malformed = observation.malformed.is_some() && !observation.aborted;
+            is_malformed.then_some("malformed")
+        }
         Outcome::TransportError(error) => Some(match error {
             TransportError::Refused => "refused",
             TransportError::Reset => "reset",

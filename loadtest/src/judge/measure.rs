@@ -198,9 +198,10 @@ impl Case<'_> {
     }
 }
 
-/// The number in the header `name` of an answer.
+/// The number in the header `name` of an answer, also of percent.
 fn header_number(seen: &Observation, name: &str) -> Option<f64> {
-    let number: f64 = seen.headers.get(name)?.trim().parse().ok()?;
+    let text = seen.headers.get(name)?.trim();
+    let number: f64 = text.strip_suffix('%').unwrap_or(text).parse().ok()?;
     number.is_finite().then_some(number)
 }
 

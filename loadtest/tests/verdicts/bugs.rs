@@ -205,12 +205,45 @@ pub(crate) fn asking_twice(backend: Router) -> Router {
 /// A comment is added to the end of each stream.
 pub(crate) fn adding_a_comment(backend: Router) -> Router {
     backend.layer(map_response(|response: Response| async {
-        let is_stream = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
-        if !response.headers().get(CONTENT_TYPE).is_some_and(is_stream) {
+        if !is_stream(&response) {
             return response;
         }
         let comment = stream::once(async { Ok(Bytes::from_static(b": bye\n\n")) });
         response.map(|body| Body::from_stream(body.into_data_stream().chain(comment)))
+    }))
+}
+
+/// Each stream that ends gets the marker of its end, whether or not it had it.
+pub(crate) fn ending_every_stream(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        if !is_stream(&response) {
+            return response;
+        }
+        response.map(|body| {
+            let done = stream::once(async { Ok(Bytes::from_static(b"data: [DONE]\n\n")) });
+            Body::from_stream(body.into_data_stream().chain(done))
+        })
+    }))
+}
+
+/// What should be JSON and is not becomes the gateway's own error.
+pub(crate) fn refusing_what_is_no_json(backend: Router) -> Router {
+    backend.layer(map_response(|response: Response| async {
+        let is_json = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/json");
+        if !response.headers().get(CONTENT_TYPE).is_some_and(is_json) {
+            return response;
+        }
+        let (mut parts, body) = response.into_parts();
+        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+            return Response::from_parts(
+                parts,
+                Body::from_stream(stream::once(async { Err::<Bytes, _>(dropped()) })),
+            );
+        };
+        if serde_json::from_slice::<Value>(&bytes).is_err() {
+            parts.status = http::StatusCode::BAD_GATEWAY;
+        }
+        Response::from_parts(parts, Body::from(bytes))
     }))
 }
 
@@ -231,6 +264,11 @@ pub(crate) fn telling_no_tokens(backend: Router) -> Router {
         }
         Response::from_parts(parts, Body::from(bytes))
     }))
+}
+
+fn is_stream(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 fn dropped() -> axum::Error {

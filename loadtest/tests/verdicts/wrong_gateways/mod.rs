@@ -10,6 +10,7 @@ mod priority;
 mod regressions;
 mod resilience;
 mod simulators;
+mod simulated;
 mod smart_load_balancing;
 mod tenants;
 mod throttling;
