@@ -103,7 +103,9 @@ impl Label {
             Self::Backend => {
                 "simulator; of a request, the one whose answer the client got, or `none`"
             }
-            Self::Deployment => "deployment",
+            Self::Deployment => {
+                "deployment; of an attempt, the one that served it where the one asked for spilled over"
+            }
             Self::Model => "model; of gateway records, as the answer names it",
             Self::Operation => "`chat_completions`, `completions`, `embeddings` or `helper`",
             Self::Subscription => "subscription whose key the client presents",

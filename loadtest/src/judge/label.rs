@@ -214,7 +214,10 @@ impl<'a> Case<'a> {
             Place::Gateway(index) | Place::GatewayAttempt(index, _) => {
                 self.log()[*index].deployment.as_deref()
             }
-            Place::Ledger(name, index) => self.ledger_entry(name, *index).deployment.as_deref(),
+            Place::Ledger(name, index) => {
+                let entry = self.ledger_entry(name, *index);
+                entry.served_by.as_deref().or(entry.deployment.as_deref())
+            }
             _ => None,
         };
         booked.or_else(|| Some(self.class_of(record)?.deployment.as_str()))

@@ -213,6 +213,14 @@ pub(crate) fn adding_a_comment(backend: Router) -> Router {
     }))
 }
 
+/// That another deployment has answered is not told.
+pub(crate) fn hiding_spillover(backend: Router) -> Router {
+    backend.layer(map_response(|mut response: Response| async {
+        response.headers_mut().remove("x-ms-is-spilled-over");
+        response
+    }))
+}
+
 /// Each stream that ends gets the marker of its end, whether or not it had it.
 pub(crate) fn ending_every_stream(backend: Router) -> Router {
     backend.layer(map_response(|response: Response| async {

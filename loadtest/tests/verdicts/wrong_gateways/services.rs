@@ -107,3 +107,48 @@ fn a_client_with_other_rules_is_noticed() {
     let waits = ["RS-2", "RS-3", "RS-4", "RS-5", "RS-6", "RS-7", "RS-8"];
     assert_fails(styles, &never, waits);
 }
+
+#[test]
+fn a_full_ptu_that_is_no_ptu_or_costs_an_answer_is_noticed() {
+    let name = "provisioned/spill";
+    let never = [("gateway.apis.resilience.retry.on", "[418]")];
+    assert_fails(name, &never, ["PU-1", "PU-3", "PU-4", "books.statuses"]);
+    let deaf = [("gateway.backends.ptu-1.breaker.accept_retry_after", "false")];
+    assert_fails(name, &deaf, ["PU-5", "ptu_was_full"]);
+    let forgets = [
+        ("gateway.apis.resilience.ignores_breakers", "true"),
+        ("gateway.apis.resilience.retry.repick", "false"),
+        ("gateway.apis.resilience.retry.to", "'payg-1'"),
+        ("gateway.apis.resilience.retry.budget.at_least", "1000"),
+    ];
+    assert_fails(name, &forgets, ["PU-6"]);
+    let flat = "gateway.apis.resilience.balance.pool.members.payg-1.priority";
+    let without_preference = [
+        "PU-2",
+        "PU-3",
+        "PU-4",
+        "PU-7",
+        "ptu_said_so",
+        "ptu_was_full",
+    ];
+    assert_fails(name, &[(flat, "1")], without_preference);
+    let large = [("simulators.ptu-1.deployments.gpt-4o.ptus", "60")];
+    let never_full = ["PU-3", "PU-4", "ptu_said_so", "ptu_was_full"];
+    assert_fails(name, &large, never_full);
+    let small = [("simulators.ptu-1.deployments.gpt-4o.ptus", "5")];
+    assert_fails(name, &small, ["PU-3", "PU-5", "PU-7"]);
+}
+
+#[test]
+fn a_service_that_spills_over_says_so() {
+    let name = "provisioned/spillover";
+    let large = [("simulators.azure.deployments.gpt-4o.ptus", "60")];
+    assert_fails(name, &large, ["SO-3", "SO-5", "it_spilled"]);
+    let small = [("simulators.azure.deployments.gpt-4o.ptus", "5")];
+    assert_fails(name, &small, ["SO-2", "SO-3"]);
+    let standard = "simulators.azure.deployments.gpt-4o-standard.tokens_per_minute";
+    let both_full = ["SO-1", "SO-3", "books.statuses", "it_spilled"];
+    assert_fails(name, &[(standard, "2000")], both_full);
+    let hidden = Experiment::of(name).with_backend("azure", bugs::hiding_spillover);
+    assert_eq!(hidden.failures(), ids(["SO-3", "SO-4", "SO-5"]));
+}
