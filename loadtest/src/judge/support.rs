@@ -344,6 +344,7 @@ fn booked(number: u64, of: u64, status: u16, arrived: Duration, request: &Reques
         tokens_charged: if is_answer { request.tokens } else { 0 },
         utilization_per_mille: None,
         prompt_tokens: if is_answer { 4 } else { 0 },
+        cached_tokens: 0,
         completion_tokens: if is_answer { 6 } else { 0 },
         tokens_yielded: if is_answer { 6 } else { 0 },
         fault: None,
