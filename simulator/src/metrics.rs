@@ -107,7 +107,7 @@ impl Metrics {
 /// Counters by name, each with its help and what it counts; `_total` is appended.
 type Counter = (&'static str, &'static str, fn(&Total) -> u64);
 
-const COUNTERS: [Counter; 6] = [
+const COUNTERS: [Counter; 7] = [
     (
         "requests",
         "Requests that have ended, by class of status",
@@ -121,6 +121,11 @@ const COUNTERS: [Counter; 6] = [
     ("prompt_tokens", "Tokens of prompts", |total| {
         total.prompt_tokens
     }),
+    (
+        "cached_tokens",
+        "Tokens of prompts that were cached",
+        |total| total.cached_tokens,
+    ),
     ("completion_tokens", "Tokens of whole answers", |total| {
         total.completion_tokens
     }),

@@ -59,6 +59,12 @@ impl PromptCache {
         longest.map_or(0, Prefixes::tokens)
     }
 
+    /// Knows no prompt any more.
+    pub(crate) fn forget(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Lately::new(GENERATION);
+    }
+
     /// Keeps `prompt`, which is used at `now`.
     pub(crate) fn keep(&self, prompt: &Keepable, now: Moment) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

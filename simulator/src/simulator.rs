@@ -49,16 +49,21 @@ pub enum Memory {
     Limits,
     /// What faults have counted, and when they began.
     Faults,
+    /// Prompts that are cached.
+    Prompts,
     /// Entries and counters.
     Ledger,
 }
 
 impl Memory {
+    const ALL: [Self; 4] = [Self::Limits, Self::Faults, Self::Prompts, Self::Ledger];
+
     /// Its name in queries.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Limits => "limits",
             Self::Faults => "faults",
+            Self::Prompts => "prompts",
             Self::Ledger => "ledger",
         }
     }
@@ -236,9 +241,9 @@ impl Control {
         Ok(())
     }
 
-    /// Empties limit windows and the ledger; faults count from now on.
+    /// Empties limits, prompt caches and the ledger; faults count from now on.
     pub fn reset(&self) {
-        for memory in [Memory::Limits, Memory::Faults, Memory::Ledger] {
+        for memory in Memory::ALL {
             self.forget(memory);
         }
     }
@@ -252,6 +257,7 @@ impl Control {
                 targets.for_each(|target| target.gate().reset(now));
             }
             Memory::Faults => live.faults.reset(now),
+            Memory::Prompts => self.0.prompts.forget(),
             Memory::Ledger => self.0.ledger.reset(),
         }
     }

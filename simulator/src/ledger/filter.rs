@@ -20,6 +20,8 @@ pub struct Filter {
     pub limit: Option<usize>,
     /// The deployment asked for.
     pub deployment: Option<String>,
+    /// The deployment that served instead, where the one asked for spilled over.
+    pub served_by: Option<String>,
     /// `chat_completions`, `completions` or `embeddings`.
     pub operation: Option<String>,
     /// A status such as `429`, or a class such as `4xx`; 0 is no answer.
@@ -46,6 +48,7 @@ impl Filter {
         entry.number >= self.since
             && self.until.is_none_or(|until| entry.number < until)
             && is(&self.deployment, &entry.deployment)
+            && is(&self.served_by, &entry.served_by)
             && is(&self.operation, &entry.operation)
             && self.status.is_none_or(|status| status.admits(entry.status))
             && admits_word(self.refusal.as_deref(), entry.refusal.as_deref())

@@ -41,7 +41,8 @@ pub struct Counters {
 /// Requests of one deployment and operation that ended with one status.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Total {
-    /// The deployment; `none` where none was found, `other` beyond 200 names.
+    /// The deployment that served, else the one asked for; `none` where none was found, `other`
+    /// beyond 200 names.
     pub deployment: String,
     /// The operation; `none` where it was not known.
     pub operation: String,
@@ -53,6 +54,8 @@ pub struct Total {
     pub aborted_by_client: u64,
     /// Tokens of prompts.
     pub prompt_tokens: u64,
+    /// Those of prompts that were cached.
+    pub cached_tokens: u64,
     /// Tokens of whole answers.
     pub completion_tokens: u64,
     /// Tokens of answers that were taken.
@@ -126,7 +129,7 @@ impl Tally {
 impl Sums {
     /// The row that `entry` belongs to.
     fn total(&mut self, entry: &Entry) -> &mut Total {
-        let deployment = match &entry.deployment {
+        let deployment = match entry.served_by.as_ref().or(entry.deployment.as_ref()) {
             Some(name) if entry.refusal.as_deref() != Some("unknown-deployment") => name,
             _ => NONE,
         };
@@ -153,6 +156,7 @@ impl Total {
         self.requests += 1;
         self.aborted_by_client += u64::from(entry.aborted_by_client);
         self.prompt_tokens += entry.prompt_tokens;
+        self.cached_tokens += entry.cached_tokens;
         self.completion_tokens += entry.completion_tokens;
         self.tokens_yielded += entry.tokens_yielded;
         self.tokens_charged += entry.tokens_charged;
@@ -165,6 +169,7 @@ impl Total {
         self.requests += other.requests;
         self.aborted_by_client += other.aborted_by_client;
         self.prompt_tokens += other.prompt_tokens;
+        self.cached_tokens += other.cached_tokens;
         self.completion_tokens += other.completion_tokens;
         self.tokens_yielded += other.tokens_yielded;
         self.tokens_charged += other.tokens_charged;

@@ -43,10 +43,10 @@ async fn busy() -> Rig {
 async fn counters_are_sums_of_the_ledger() {
     let rig = busy().await;
     insta::assert_snapshot!(get(&rig, "/++/counters").await.text().replace("},{", "},\n{"), @r#"
-    {"in_flight":0,"totals":[{"deployment":"chat","operation":"chat_completions","status":200,"requests":2,"aborted_by_client":0,"prompt_tokens":16,"completion_tokens":20,"tokens_yielded":20,"tokens_charged":20,"duration_s":4.0},
-    {"deployment":"chat","operation":"chat_completions","status":429,"requests":1,"aborted_by_client":0,"prompt_tokens":8,"completion_tokens":0,"tokens_yielded":0,"tokens_charged":0,"duration_s":0.0},
-    {"deployment":"embedding","operation":"embeddings","status":200,"requests":1,"aborted_by_client":0,"prompt_tokens":2,"completion_tokens":0,"tokens_yielded":0,"tokens_charged":1,"duration_s":0.0},
-    {"deployment":"none","operation":"chat_completions","status":404,"requests":1,"aborted_by_client":0,"prompt_tokens":0,"completion_tokens":0,"tokens_yielded":0,"tokens_charged":0,"duration_s":0.0}]}
+    {"in_flight":0,"totals":[{"deployment":"chat","operation":"chat_completions","status":200,"requests":2,"aborted_by_client":0,"prompt_tokens":16,"cached_tokens":0,"completion_tokens":20,"tokens_yielded":20,"tokens_charged":20,"duration_s":4.0},
+    {"deployment":"chat","operation":"chat_completions","status":429,"requests":1,"aborted_by_client":0,"prompt_tokens":8,"cached_tokens":0,"completion_tokens":0,"tokens_yielded":0,"tokens_charged":0,"duration_s":0.0},
+    {"deployment":"embedding","operation":"embeddings","status":200,"requests":1,"aborted_by_client":0,"prompt_tokens":2,"cached_tokens":0,"completion_tokens":0,"tokens_yielded":0,"tokens_charged":1,"duration_s":0.0},
+    {"deployment":"none","operation":"chat_completions","status":404,"requests":1,"aborted_by_client":0,"prompt_tokens":0,"cached_tokens":0,"completion_tokens":0,"tokens_yielded":0,"tokens_charged":0,"duration_s":0.0}]}
     "#);
 }
 
@@ -156,7 +156,7 @@ async fn a_wrong_filter_is_refused_and_the_known_ones_are_named() {
     for (query, says) in [
         (
             "stauts=429",
-            "unknown field `stauts`, expected one of `since`, `until`, `limit`, `deployment`, `operation`, `status`,",
+            "unknown field `stauts`, expected one of `since`, `until`, `limit`, `deployment`, `served_by`, `operation`,",
         ),
         (
             "status=4x",
@@ -255,4 +255,28 @@ async fn a_request_under_way_is_counted_as_such() {
     asking.await.unwrap();
     let counters: Value = get(&rig, "/++/counters").await.json();
     assert_eq!(counters["in_flight"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_spilled_over_is_counted_where_it_was_served() {
+    let rig = simulator(
+        r#"
+        [deployments]
+        chat = { model = "gpt-4o", limiter = "provisioned", ptus = 15, spillover = "standard" }
+        standard = { model = "gpt-4o" }
+        "#,
+    );
+    let long = json!({ "messages": [{ "role": "user", "content": "word ".repeat(50_000) }], "max_tokens": 9 });
+    for _ in 0..2 {
+        rig.send(chat(&long)).await;
+    }
+    assert_eq!(
+        numbers(&rig, "deployment=chat&served_by=standard").await,
+        [1]
+    );
+    let totals = rig.simulator.ledger().counters().totals;
+    let requests = totals
+        .iter()
+        .map(|total| (total.deployment.as_str(), total.requests));
+    assert_eq!(requests.collect::<Vec<_>>(), [("chat", 1), ("standard", 1)]);
 }

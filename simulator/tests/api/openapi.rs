@@ -171,6 +171,7 @@ async fn every_filter_of_the_ledger_is_described() {
             "until",
             "limit",
             "deployment",
+            "served_by",
             "operation",
             "status",
             "refusal",
