@@ -27,7 +27,7 @@ fn an_unknown_metric() {
     assert_snapshot!(errors(sentence), @r"
     reqests == 0
     ^^^^^^^
-    unknown metric `reqests`, expected `requests`, `client_attempts`, `gateway_requests`, `attempts`, `refusals`, `changed_requests`, `changed_answers`, `changed_paths`, `leaked_credentials`, `gateway_attempts`, `trips`, `wasted_attempts`, `early_client_retries`, `moved_requests`, `probes`, `events`, `dropped_events`, `rises`, `tokens_charged`, `tokens_estimated`, `prompt_tokens`, `completion_tokens`, `total_tokens`, `tokens_yielded`, `cost`, `latency`, `service_time`, `time_to_headers`, `time_to_first_token`, `end_to_end`, `inter_token_gap`, `lag`, `retry_after`, `gateway_wait`, `silence`, `time_to_open`, `time_to_recover`, `abort_delay` or `header_value`
+    unknown metric `reqests`, expected `requests`, `client_attempts`, `gateway_requests`, `attempts`, `refusals`, `changed_requests`, `changed_answers`, `changed_paths`, `leaked_credentials`, `gateway_attempts`, `trips`, `wasted_attempts`, `heedless_attempts`, `early_client_retries`, `moved_requests`, `probes`, `events`, `dropped_events`, `rises`, `tokens_charged`, `tokens_estimated`, `prompt_tokens`, `completion_tokens`, `total_tokens`, `tokens_yielded`, `cost`, `latency`, `service_time`, `time_to_headers`, `time_to_first_token`, `end_to_end`, `inter_token_gap`, `lag`, `retry_after`, `gateway_wait`, `silence`, `time_to_open`, `time_to_recover`, `abort_delay` or `header_value`
     help: did you mean `requests`?
     ");
 }
