@@ -241,7 +241,7 @@ pub struct ErrorFault {
     /// The error's `type`; `server_error` by default.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The error's `code`; null by default.
+    /// The error's `code`; it has none by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }
