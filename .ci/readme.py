@@ -17,7 +17,7 @@ the seconds on sockets are the simulated ones divided by the speed, of which not
 
 A TOML block below `<!-- scenario -->` is one that `check` finds in order. The README of each
 capability has the same headings, and explains exactly the gates that its scenarios have. The table
-of presets in the gateway's README names every scenario, and only gates that there are.
+of presets in the gateway's README names every scenario that has one, and only gates that there are.
 """
 
 import fnmatch
@@ -79,6 +79,7 @@ class Scenario:
         self.name, self.about, self.source = scenario["name"], scenario["about"], scenario["source"]
         self.tags = scenario["tags"]
         self.capability = os.path.dirname(self.name)
+        self.gateway = report["scenario"]["gateway"]
         gates = report["verdict"]["gates"]
         self.gates = [gate["id"] for gate in gates if "off" not in gate["state"]]
         self.simulated = report["phases"][-1]["end"] / 1e6
@@ -223,7 +224,8 @@ def mistakes_of_presets(played):
     gates = {}
     for scenario in played:
         gates.setdefault(scenario.name.partition("#")[0], set()).update(scenario.gates)
-    unnamed = {name for name in gates if not name.startswith("baseline/")}
+    through = {scenario.name.partition("#")[0] for scenario in played if scenario.gateway}
+    unnamed = {name for name in through if not name.startswith("baseline/")}
     rows = re.findall(r"^\|(.*)\|$", section(read(path), PRESETS), re.MULTILINE)[2:]
     for row in rows:
         patterns, ids = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[-2:])
