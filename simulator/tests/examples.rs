@@ -22,6 +22,15 @@ fn shown(example: &str) -> String {
     after.split_once("```").unwrap().0.to_owned()
 }
 
+#[test]
+fn the_configuration_of_the_readme_is_in_order() {
+    let readme = include_str!("../README.md");
+    let (_, after) = readme.split_once("```toml\n").unwrap();
+    let (configuration, _) = after.split_once("```").unwrap();
+    let simulators = simulator::config::File::resolve("README.md", configuration).unwrap();
+    assert_eq!(simulators[0].1.deployments.len(), 4);
+}
+
 #[tokio::test]
 async fn one_is_started_called_and_asked() {
     assert_eq!(start::example().await.unwrap(), shown("start"));

@@ -43,7 +43,6 @@ pub(crate) struct CompletionsRequest {
     frequency_penalty: Option<f64>,
     logit_bias: Option<LogitBias>,
     logprobs: Option<i64>,
-    echo: Option<bool>,
     seed: Option<i64>,
     #[serde(rename = "suffix")]
     _suffix: Option<String>,
@@ -132,7 +131,6 @@ impl CompletionsRequest {
 }
 
 /// What the answer's text is made by.
-#[expect(dead_code, reason = "acted on by the content that comes next")]
 impl CompletionsRequest {
     /// The texts that end an answer.
     pub(crate) fn stop(&self) -> &[String] {
@@ -150,11 +148,6 @@ impl CompletionsRequest {
 
     pub(crate) fn obfuscates(&self) -> bool {
         options::obfuscates(self.stream_options.as_ref())
-    }
-
-    /// Whether the answer begins with the prompt.
-    pub(crate) fn echoes(&self) -> bool {
-        self.echo == Some(true)
     }
 }
 

@@ -293,7 +293,6 @@ impl ChatRequest {
 }
 
 /// What the answer's text is made by.
-#[expect(dead_code, reason = "acted on by the content that comes next")]
 impl ChatRequest {
     /// The texts that end an answer.
     pub(crate) fn stop(&self) -> &[String] {
@@ -313,10 +312,6 @@ impl ChatRequest {
 
     pub(crate) fn obfuscates(&self) -> bool {
         obfuscates(self.stream_options.as_ref())
-    }
-
-    pub(crate) fn service_tier(&self) -> Option<&str> {
-        self.service_tier.as_deref()
     }
 
     /// What the user said last: the first text of it.
