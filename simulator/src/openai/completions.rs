@@ -43,6 +43,8 @@ pub(crate) struct CompletionsRequest {
     frequency_penalty: Option<f64>,
     logit_bias: Option<LogitBias>,
     logprobs: Option<i64>,
+    #[serde(rename = "echo")]
+    _echo: Option<bool>,
     seed: Option<i64>,
     #[serde(rename = "suffix")]
     _suffix: Option<String>,
