@@ -42,14 +42,18 @@ impl Numbers {
             (Some(multiple), true) => whole_multiple(multiple)?,
             (Some(multiple), false) => multiple,
         };
-        let excludes = |keyword: &str, times: f64| {
-            fields.get(keyword).and_then(Value::as_f64) == Some(decimal(times, step))
-        };
+        let bound = |keyword: &str| fields.get(keyword).and_then(Value::as_f64);
         let (mut from, mut to) = (ceil(least / step), floor(most / step));
-        if excludes("exclusiveMinimum", from) {
+        // A number that only a division took for the bound may lie on its other side.
+        let (lowest, highest) = (decimal(from, step), decimal(to, step));
+        if bound("minimum").is_some_and(|least| lowest < least)
+            || bound("exclusiveMinimum").is_some_and(|least| lowest <= least)
+        {
             from += 1.0;
         }
-        if excludes("exclusiveMaximum", to) {
+        if bound("maximum").is_some_and(|most| highest > most)
+            || bound("exclusiveMaximum").is_some_and(|most| highest >= most)
+        {
             to -= 1.0;
         }
         if from <= to && from.abs().max(to.abs()) * step.max(1.0) <= LARGEST {

@@ -127,6 +127,21 @@ fn object(properties: &[(String, Value, bool)], is_open: bool) -> Value {
     })
 }
 
+#[test]
+fn a_bound_that_is_next_to_a_decimal_number_holds_all_the_same() {
+    let bounds = [
+        json!({ "type": "number", "exclusiveMinimum": -2.719_999_999_999_999_8, "maximum": -2.7 }),
+        json!({ "type": "number", "minimum": -2.719_999_999_999_999_8, "maximum": -2.7 }),
+        json!({ "type": "number", "minimum": 2.7, "exclusiveMaximum": 2.719_999_999_999_999_8 }),
+        json!({ "type": "number", "minimum": 2.7, "maximum": 2.719_999_999_999_999_8 }),
+    ];
+    for schema in bounds {
+        for seed in 0..50 {
+            assert_eq!(check(&schema, &draw(&schema, seed)), Ok(()));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_drawn_is_valid(schema in plain(4), seed in any::<u64>()) {
