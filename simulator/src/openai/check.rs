@@ -40,8 +40,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Checks that the body has none but these fields, in their shapes.
-    pub(super) fn are(self, fields: &[(&str, Shape)]) -> Result<(), Invalid> {
-        let is_known = |name: &str| fields.iter().any(|(known, _)| *known == name);
+    pub(super) fn are<'f>(
+        self,
+        fields: impl Iterator<Item = &'f (&'f str, Shape)> + Clone,
+    ) -> Result<(), Invalid> {
+        let is_known = |name: &str| fields.clone().any(|(known, _)| *known == name);
         let unknown = self.0.keys().map(String::as_str);
         let unknown: Vec<_> = unknown.filter(|name| !is_known(name)).collect();
         if !unknown.is_empty() {

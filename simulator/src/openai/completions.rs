@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::check::{self, Fields, Shape};
-use super::options::{self, LogitBias, Sampling, Stop, StreamOptions};
+use super::options::{self, LogitBias, SHARED, Sampling, Stop, StreamOptions};
 use super::{Body, Invalid, Operation};
 use crate::model::Model;
 
@@ -52,26 +52,13 @@ pub(crate) struct CompletionsRequest {
     _user: Option<String>,
 }
 
-/// The same fields with their shapes, to say what is wrong with one.
+/// Beside those of [`SHARED`], the fields with their shapes, to say what is wrong with one.
 const FIELDS: &[(&str, Shape)] = &[
-    ("model", Shape::Text),
     ("prompt", Shape::Any),
-    ("max_tokens", Shape::Integer),
-    ("n", Shape::Integer),
     ("best_of", Shape::Integer),
-    ("stream", Shape::Flag),
-    ("stream_options", Shape::Object),
-    ("stop", Shape::Texts),
-    ("temperature", Shape::Decimal),
-    ("top_p", Shape::Decimal),
-    ("presence_penalty", Shape::Decimal),
-    ("frequency_penalty", Shape::Decimal),
-    ("logit_bias", Shape::Object),
     ("logprobs", Shape::Integer),
     ("echo", Shape::Flag),
-    ("seed", Shape::Integer),
     ("suffix", Shape::Text),
-    ("user", Shape::Text),
 ];
 
 /// One or several texts, or one or several lists of tokens of which only the lengths matter.
@@ -196,7 +183,7 @@ impl Body for CompletionsRequest {
 
     fn check(body: &Value) -> Result<(), Invalid> {
         let fields = Fields::of(body)?;
-        fields.are(FIELDS)?;
+        fields.are(SHARED.iter().chain(FIELDS))?;
         check::prompt("prompt", fields.required("prompt")?)
     }
 

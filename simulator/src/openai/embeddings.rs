@@ -71,7 +71,7 @@ impl Body for EmbeddingsRequest {
 
     fn check(body: &Value) -> Result<(), Invalid> {
         let fields = Fields::of(body)?;
-        fields.are(FIELDS)?;
+        fields.are(FIELDS.iter())?;
         check::prompt("input", fields.required("input")?)
     }
 

@@ -8,12 +8,30 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Invalid;
+use super::check::Shape;
 
 /// Source: <https://platform.openai.com/docs/api-reference/chat/create>.
 pub(super) const MOST_CHOICES: u64 = 128;
 
 /// Source: <https://platform.openai.com/docs/api-reference/chat/create>: "Up to 4 sequences".
 const MOST_STOPS: usize = 4;
+
+/// The fields of chats and completions alike, with their shapes.
+pub(super) const SHARED: &[(&str, Shape)] = &[
+    ("model", Shape::Text),
+    ("max_tokens", Shape::Integer),
+    ("n", Shape::Integer),
+    ("stream", Shape::Flag),
+    ("stream_options", Shape::Object),
+    ("stop", Shape::Texts),
+    ("temperature", Shape::Decimal),
+    ("top_p", Shape::Decimal),
+    ("presence_penalty", Shape::Decimal),
+    ("frequency_penalty", Shape::Decimal),
+    ("logit_bias", Shape::Object),
+    ("seed", Shape::Integer),
+    ("user", Shape::Text),
+];
 
 /// How to stream.
 #[derive(Debug, Deserialize)]

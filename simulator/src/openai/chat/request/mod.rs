@@ -1,4 +1,6 @@
-//! [`ChatRequest`]: the fields of a chat request, and which model takes which.
+//! [`ChatRequest`]: the fields of a chat request, and what is asked of them.
+
+mod rules;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -7,27 +9,14 @@ use serde_json::Value;
 use super::format::{self, Format, ResponseFormat};
 use super::messages::{self, Message};
 use super::tools::{self, Offer, Tool, Tools, Wanted};
-use super::turns;
 use crate::model::Model;
 use crate::openai::check::{Fields, Shape};
 use crate::openai::options::{
-    LogitBias, MOST_CHOICES, Sampling, Stop, StreamOptions, choices, in_range, includes_usage,
-    obfuscates, stream_options_fit,
+    LogitBias, SHARED, Stop, StreamOptions, choices, includes_usage, obfuscates,
 };
 use crate::openai::{Body, Invalid, Operation};
 use crate::tokens::tools::Costs;
 use crate::tokens::{Encoding, Span, Vision};
-
-/// Source: <https://learn.microsoft.com/azure/ai-foundry/openai/quotas-limits>.
-const MOST_MESSAGES: usize = 2_048;
-
-/// Source: <https://platform.openai.com/docs/api-reference/chat/create>.
-const MOST_LOGPROBS: u64 = 20;
-
-/// The first is also written as the second.
-const RETENTIONS: [&str; 3] = ["in_memory", "in-memory", "24h"];
-
-const SERVICE_TIERS: [&str; 5] = ["auto", "default", "flex", "scale", "priority"];
 
 /// Every field of a chat request; what is not acted on is read for its type only.
 ///
@@ -86,27 +75,14 @@ pub(crate) struct ChatRequest {
     _user_security_context: Option<IgnoredAny>,
 }
 
-/// The same fields with their shapes, to say what is wrong with one.
+/// Beside those of [`SHARED`], the fields with their shapes, to say what is wrong with one.
 const FIELDS: &[(&str, Shape)] = &[
-    ("model", Shape::Text),
     ("messages", Shape::Any),
-    ("max_tokens", Shape::Integer),
     ("max_completion_tokens", Shape::Integer),
-    ("n", Shape::Integer),
-    ("stream", Shape::Flag),
-    ("stream_options", Shape::Object),
-    ("stop", Shape::Texts),
-    ("temperature", Shape::Decimal),
-    ("top_p", Shape::Decimal),
-    ("presence_penalty", Shape::Decimal),
-    ("frequency_penalty", Shape::Decimal),
-    ("logit_bias", Shape::Object),
     ("logprobs", Shape::Flag),
     ("top_logprobs", Shape::Integer),
     ("service_tier", Shape::Text),
     ("reasoning_effort", Shape::Text),
-    ("seed", Shape::Integer),
-    ("user", Shape::Text),
     ("tools", Shape::Any),
     ("tool_choice", Shape::Any),
     ("parallel_tool_calls", Shape::Any),
@@ -243,53 +219,6 @@ impl ChatRequest {
     pub(crate) fn is_kept_long(&self) -> bool {
         self.prompt_cache_retention.as_deref() == Some("24h")
     }
-
-    fn sampling(&self) -> Sampling<'_> {
-        Sampling {
-            temperature: self.temperature,
-            top_p: self.top_p,
-            presence_penalty: self.presence_penalty,
-            frequency_penalty: self.frequency_penalty,
-            logit_bias: self.logit_bias.as_ref(),
-            stop: &self.stop,
-        }
-    }
-
-    /// What reasoning models refuse, whatever its value.
-    ///
-    /// Source: <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning>, "Not
-    /// supported"; for `stop` the API reference: "Not supported with latest reasoning models".
-    fn suits_reasoning(&self, model: &Model) -> Result<(), Invalid> {
-        if self.max_tokens.is_some() {
-            let instead = Some("max_completion_tokens");
-            return Err(Invalid::unsupported_parameter("max_tokens", instead));
-        }
-        // Source: pal-mcp-server#78: o3 refuses the value, o3-mini the parameter.
-        match self.temperature {
-            Some(_) if model.name == "o3-mini" => {
-                return Err(Invalid::unsupported_parameter("temperature", None));
-            }
-            // Exactly the default is taken, anything else is not.
-            Some(found) if (found - 1.0).abs() > 0.0 => {
-                return Err(Invalid::unsupported_value("temperature", found, 1.0));
-            }
-            _ => {}
-        }
-        let takes_stop = model.name.starts_with("o1") || model.name == "o3-mini";
-        let refused = [
-            ("top_p", self.top_p.is_some()),
-            ("presence_penalty", self.presence_penalty.is_some()),
-            ("frequency_penalty", self.frequency_penalty.is_some()),
-            ("logprobs", self.logprobs.is_some()),
-            ("top_logprobs", self.top_logprobs.is_some()),
-            ("logit_bias", self.logit_bias.is_some()),
-            ("stop", !takes_stop && !self.stop.0.is_empty()),
-        ];
-        let first = refused.iter().find(|(_, is_given)| *is_given);
-        first.map_or(Ok(()), |(name, _)| {
-            Err(Invalid::unsupported_parameter(name, None))
-        })
-    }
 }
 
 /// What the answer's text is made by.
@@ -335,76 +264,18 @@ impl Body for ChatRequest {
 
     fn check(body: &Value) -> Result<(), Invalid> {
         let fields = Fields::of(body)?;
-        fields.are(FIELDS)?;
+        fields.are(SHARED.iter().chain(FIELDS))?;
         messages::check(fields.required("messages")?)?;
         tools::check(body)?;
         format::check(body)
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        match self.messages.len() {
-            0 => return Err(Invalid::empty_array("messages")),
-            found if found > MOST_MESSAGES => {
-                return Err(Invalid::long_array("messages", MOST_MESSAGES, found));
-            }
-            _ => {}
-        }
-        for (index, message) in self.messages.iter().enumerate() {
-            message.validate(index)?;
-        }
-        turns::validate(&self.messages)?;
-        self.about_tools().validate()?;
-        tools::refuse_functions(self.functions.is_some(), self.function_call.is_some())?;
-        if let Some(format) = &self.response_format {
-            format.validate(self.messages.iter().flat_map(Message::contents))?;
-        }
-        in_range("max_tokens", self.max_tokens, 1, u64::MAX)?;
-        let newer = self.max_completion_tokens;
-        in_range("max_completion_tokens", newer, 1, u64::MAX)?;
-        if self.max_tokens.is_some() && newer.is_some() {
-            // Source: langchain-ai/langgraph#5943.
-            return Err(Invalid::told(
-                "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
-                Some("max_tokens"),
-                Some("invalid_parameter_combination"),
-            ));
-        }
-        in_range("n", self.n, 1, MOST_CHOICES)?;
-        self.sampling().validate()?;
-        in_range("top_logprobs", self.top_logprobs, 0, MOST_LOGPROBS)?;
-        if self.top_logprobs.is_some() && self.logprobs != Some(true) {
-            // Source: IBM/unitxt#1193.
-            let message =
-                "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.";
-            return Err(Invalid::told(message, Some("top_logprobs"), None));
-        }
-        match self.prompt_cache_retention.as_deref() {
-            Some(kept) if !RETENTIONS.contains(&kept) => {
-                let param = "prompt_cache_retention";
-                return Err(Invalid::unsupported(param, &RETENTIONS, kept));
-            }
-            _ => {}
-        }
-        match self.service_tier.as_deref() {
-            Some(tier) if !SERVICE_TIERS.contains(&tier) => {
-                Err(Invalid::unsupported("service_tier", &SERVICE_TIERS, tier))
-            }
-            _ => stream_options_fit(self.stream, self.stream_options.as_ref()),
-        }
+        self.check_rules()
     }
 
     fn suits(&self, model: &Model) -> Result<(), Invalid> {
-        if model.is_reasoning() {
-            self.suits_reasoning(model)?;
-        } else if self.reasoning_effort.is_some() {
-            return Err(Invalid::unrecognized(&["reasoning_effort"]));
-        }
-        self.response_format().suits(model)?;
-        let messages = self.messages.iter().enumerate();
-        for (index, message) in messages {
-            message.suits(model, index)?;
-        }
-        Ok(())
+        self.check_model(model)
     }
 
     fn model(&self) -> Option<&str> {
@@ -417,13 +288,14 @@ impl Body for ChatRequest {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::openai::read;
 
-    fn chat(fields: &Value) -> Result<ChatRequest, Invalid> {
+    /// A request with these `fields` beside a message.
+    pub(in crate::openai::chat::request) fn chat(fields: &Value) -> Result<ChatRequest, Invalid> {
         let mut body = json!({ "messages": [{ "role": "user", "content": "hi" }] });
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
@@ -431,19 +303,16 @@ mod tests {
         read(body.to_string().as_bytes())
     }
 
-    fn told(fields: &Value) -> String {
+    /// What is said of wrong `fields`.
+    pub(in crate::openai::chat::request) fn told(fields: &Value) -> String {
         chat(fields).unwrap_err().message
-    }
-
-    fn refused_by(model: &str, fields: &Value) -> Invalid {
-        let model = Model::find(model).unwrap();
-        chat(fields).unwrap().suits(model).unwrap_err()
     }
 
     #[test]
     fn every_field_is_listed_with_its_shape() {
-        let nulls: serde_json::Map<_, _> = FIELDS
+        let nulls: serde_json::Map<_, _> = SHARED
             .iter()
+            .chain(FIELDS)
             .filter(|(name, _)| *name != "messages")
             .map(|(name, _)| ((*name).to_owned(), Value::Null))
             .collect();
@@ -479,47 +348,5 @@ mod tests {
         // An image of unknown size is taken for 1024 × 1024.
         assert_eq!(overhead("gpt-4o"), 3 * 4 + 1 + 3 + 765);
         assert_eq!(overhead("gpt-5"), 3 * 4 + 1 + 2 + 70 + 4 * 140);
-    }
-
-    #[test]
-    fn numbers_have_their_ranges() {
-        insta::assert_snapshot!(told(&json!({ "temperature": -1 })), @"Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but got -1 instead.");
-        insta::assert_snapshot!(told(&json!({ "top_p": 1.5 })), @"Invalid 'top_p': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.");
-        insta::assert_snapshot!(told(&json!({ "n": 1_000_000_000 })), @"Invalid 'n': integer above maximum value. Expected a value <= 128, but got 1000000000 instead.");
-        insta::assert_snapshot!(told(&json!({ "max_tokens": -5 })), @"Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got -5 instead.");
-        insta::assert_snapshot!(told(&json!({ "logprobs": true, "top_logprobs": 21 })), @"Invalid 'top_logprobs': integer above maximum value. Expected a value <= 20, but got 21 instead.");
-        insta::assert_snapshot!(told(&json!({ "logit_bias": { "AI": 10 } })), @"Invalid key in 'logit_bias': AI. You should only be submitting non-negative integers.");
-    }
-
-    #[test]
-    fn shapes_are_told() {
-        insta::assert_snapshot!(told(&json!({ "stop": 1 })), @"Invalid type for 'stop': expected one of a string or array of strings, but got an integer instead.");
-        insta::assert_snapshot!(told(&json!({ "temperature": "hot" })), @"Invalid type for 'temperature': expected a decimal, but got a string instead.");
-        insta::assert_snapshot!(told(&json!({ "stop": ["a", "b", "c", "d", "e"] })), @"Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with length 5 instead.");
-        insta::assert_snapshot!(told(&json!({ "service_tier": "gold" })), @"Invalid value: 'gold'. Supported values are: 'auto', 'default', 'flex', 'scale', and 'priority'.");
-    }
-
-    #[test]
-    fn what_excludes_each_other_is_told() {
-        insta::assert_snapshot!(told(&json!({ "top_logprobs": 2 })), @"The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.");
-        let both = json!({ "max_tokens": 5, "max_completion_tokens": 7 });
-        assert_eq!(
-            chat(&both).unwrap_err().code,
-            Some("invalid_parameter_combination")
-        );
-    }
-
-    #[test]
-    fn reasoning_models_take_fewer_fields() {
-        let old = refused_by("gpt-5", &json!({ "max_tokens": 5 }));
-        assert_eq!(old.code, Some("unsupported_parameter"));
-        insta::assert_snapshot!(old.message, @"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.");
-        let warm = refused_by("o3", &json!({ "temperature": 0.2 }));
-        assert_eq!(warm.code, Some("unsupported_value"));
-        insta::assert_snapshot!(warm.message, @"Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.");
-        let top_p = refused_by("o1", &json!({ "top_p": 1 }));
-        assert_eq!(top_p.param.as_deref(), Some("top_p"));
-        let effort = refused_by("gpt-4o", &json!({ "reasoning_effort": "low" }));
-        insta::assert_snapshot!(effort.message, @"Unrecognized request argument supplied: reasoning_effort");
     }
 }
