@@ -42,7 +42,7 @@ fn serve(cli: &Cli) -> anyhow::Result<()> {
     let (served, writer) = runtime.block_on(async {
         let gateway = Gateway::new(config, clock(cli), upstream::http())
             .map_err(|errors| cli.located(&errors))?;
-        let listener = process::bind(cli.address()).await?;
+        let listener = process::bind(cli.address())?;
         let writer = match &cli.access_log {
             Some(path) => {
                 let file = File::create(path);

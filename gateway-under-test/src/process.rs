@@ -23,8 +23,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A message for the person who chose the address.
-pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match server::listen(address) {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
             "port {} of {} is taken; choose another with --port",

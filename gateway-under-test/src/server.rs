@@ -22,7 +22,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
@@ -60,6 +60,25 @@ impl Default for Bounds {
 
 /// How long nothing is accepted after the system refused to: it has run out of something.
 const RESPITE: Duration = Duration::from_secs(1);
+
+/// Connections that may wait to be accepted, as far as the system lets them: by itself tokio asks for
+/// 128, and a burst of more would lose some, whose callers ask again only after a second.
+const BACKLOG: u32 = 4_096;
+
+/// Listens on `address`, with room for a burst of connections.
+///
+/// # Errors
+/// When the address is taken, or none of this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Connections that are closing still hold the address.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves `gateway` on `listener` until `stop`, and then until nothing is under way.
 ///

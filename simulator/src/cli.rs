@@ -97,7 +97,7 @@ impl Arguments {
         let clock = Clock::real(self.speed, clock::now_utc());
         let mut bound = Vec::new();
         for ((name, config), address) in configs.into_iter().zip(addresses) {
-            bound.push(bind(&name, config, address, &clock).await?);
+            bound.push(bind(&name, config, address, &clock)?);
         }
         announce(&bound, self.speed)?;
         let (stop, stopped) = watch::channel(());
@@ -199,18 +199,16 @@ fn one(section: &SimulatorSection) -> anyhow::Result<Configs> {
     }
 }
 
-async fn bind(
+fn bind(
     name: &str,
     config: SimulatorConfig,
     address: SocketAddr,
     clock: &Clock,
 ) -> anyhow::Result<Bound> {
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => anyhow!("address {address} is in use"),
-            _ => anyhow!("cannot listen on {address}: {error}"),
-        })?;
+    let listener = simulator::listen(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow!("address {address} is in use"),
+        _ => anyhow!("cannot listen on {address}: {error}"),
+    })?;
     Ok(Bound {
         address: listener.local_addr()?,
         listener,
@@ -337,7 +335,7 @@ mod tests {
         let address = taken.local_addr().unwrap();
         let (_, config) = arguments("").configs().unwrap().remove(0);
         let clock = Clock::real(Speed::REAL_TIME, clock::DEFAULT_ANCHOR);
-        let Err(error) = bind("a", config, address, &clock).await else {
+        let Err(error) = bind("a", config, address, &clock) else {
             panic!("expected the address to be taken");
         };
         assert_eq!(error.to_string(), format!("address {address} is in use"));

@@ -119,6 +119,6 @@ pub use self::ledger::{
     Contradiction, Counters, Credential, Entry, Filter, InvalidStatus, Ledger, StatusFilter, Total,
 };
 pub use self::openai::{Dialect, Operation};
-pub use self::serve::serve;
+pub use self::serve::{listen, serve};
 pub use self::server::{Server, StartError};
 pub use self::simulator::{Control, Memory, Simulator};

@@ -6,8 +6,10 @@
 //! drop returns its port is free.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
+use std::panic::resume_unwind;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use clock::Clock;
@@ -16,7 +18,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Diagnostics;
-use crate::{Simulator, serve};
+use crate::{Simulator, listen, serve};
 
 /// Accepted where none is configured, since any key is.
 const ANY_KEY: &str = "any";
@@ -74,25 +76,36 @@ impl Simulator {
     pub fn listen(&self) -> io::Result<Server> {
         let configured = self.0.live().config.listen;
         let address = configured.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let (simulator, stopped) = (self.clone(), stop.clone());
+        let (tell, told) = mpsc::channel();
         let thread = thread::Builder::new().name(self.name().to_owned());
+        let thread = thread.spawn(move || run(address, &tell, simulator, stopped))?;
+        let Ok(address) = told.recv() else {
+            let ended = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            return Err(ended.expect_err("whoever listens has told where"));
+        };
         Ok(Server {
             simulator: self.clone(),
             address,
             stop,
-            thread: Some(thread.spawn(|| run(listener, simulator, stopped))?),
+            thread: Some(thread),
         })
     }
 }
 
-fn run(listener: TcpListener, simulator: Simulator, stop: CancellationToken) -> io::Result<()> {
+/// Listens on `address`, tells where that is, and serves until `stop`.
+fn run(
+    address: SocketAddr,
+    tell: &mpsc::Sender<SocketAddr>,
+    simulator: Simulator,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build()?.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = listen(address)?;
+        // Nobody listens any more where the caller has died.
+        let _ = tell.send(listener.local_addr()?);
         serve(listener, simulator, stop.cancelled_owned()).await
     })
 }

@@ -383,7 +383,7 @@ impl SetUp<'_> {
     ) -> anyhow::Result<(TcpListener, SocketAddr)> {
         let bound = self
             .servers
-            .run(async move { TcpListener::bind(address).await })
+            .run(async move { server::listen(address) })
             .await?;
         let listener = bound.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => {

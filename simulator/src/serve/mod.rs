@@ -29,6 +29,7 @@ use tower::ServiceExt;
 
 pub(crate) use self::line::Line;
 use self::port::Port;
+pub use self::port::listen;
 use self::wire::Wire;
 use crate::Simulator;
 use crate::fault::delivered;

@@ -8,8 +8,11 @@ use std::time::Duration;
 use clock::Clock;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// Connections that may wait to be accepted; tokio's own number.
-const BACKLOG: u32 = 1_024;
+/// Connections that may wait to be accepted, as far as the system lets them.
+///
+/// By itself tokio asks for 128. A burst of more than that, while the acceptor is waiting for a busy
+/// core, would lose some, and who is lost asks again only after a second.
+const BACKLOG: u32 = 4_096;
 
 /// How long nothing is accepted after the system refused to: it has run out of something.
 const RESPITE: Duration = Duration::from_secs(1);
@@ -83,6 +86,14 @@ impl Port {
             }
         }
     }
+}
+
+/// Listens on `address`, with room for a burst of connections.
+///
+/// # Errors
+/// When the address is taken, or none of this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address)?.listen(BACKLOG)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
