@@ -77,8 +77,8 @@
 //!   draws it (temperature, `top_p`, penalties) is read over. Which tool is called is
 //!   drawn, and so is JSON: it follows its schema, not the question; `not`, `if` and a few more
 //!   keywords of schemas are read over. `functions` and tools that are no functions are refused.
-//!   Images are only measured, sounds and files refused; `echo` and `service_tier` are read over.
-//! - OpenAI's own order of keys and line breaks in answers: both clouds' are Azure's, one line.
+//!   Images are only measured, sounds and files refused; `echo` is read over. A
+//!   `service_tier` is told as it was asked for and changes nothing.
 //! - Other operations: responses, images, audio, files, batches, assistants.
 //! - Content filtering. Limits are exact, where Azure enforces them by many
 //!   nodes and roughly; dynamic quota and priority processing, which only ever admit more, are left out.

@@ -161,6 +161,14 @@ impl Said {
         }
     }
 
+    /// The calls of tools, in order.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.parts().iter().filter_map(|part| match part {
+            Part::Call(call) => Some(call),
+            Part::Content(_) | Part::Refusal(_) => None,
+        })
+    }
+
     /// Whether there is content, be it empty, and not only a refusal or calls.
     pub(crate) fn has_content(&self) -> bool {
         let parts = self.parts();

@@ -4,7 +4,7 @@
 //! that tells the role; one per token; one per choice that ends it; on demand one with the
 //! usage; `[DONE]`. Source: recordings of Azure OpenAI of March 2026.
 
-use super::dress::{FILTER, PROMPT_FILTER, escape, put};
+use super::dress::{FILTER, Frame, PROMPT_FILTER, escape, put};
 use super::obfuscation::{self, Obfuscation};
 use super::{Dialect, Envelope, Finish, Operation, Usage, logprobs};
 use crate::generate::{Delta, Reply, Scores};
@@ -23,52 +23,30 @@ pub(crate) struct Streaming {
 pub(crate) struct Events {
     operation: Operation,
     dialect: Dialect,
-    /// From the end of the choice to where letters may hide its length; equal in all frames.
-    tail: String,
-    /// From there to the end of the frame.
-    end: String,
+    frame: Frame,
     obfuscation: Option<Obfuscation>,
-    /// The same as both with a place for the usage.
-    usage_head: Option<String>,
+}
+
+/// What a frame tells of a choice.
+#[derive(Clone, Copy, Debug)]
+enum News<'a> {
+    /// Who speaks, before anything is said.
+    Role { has_content: bool },
+    /// What a token adds, and how likely it was.
+    Delta(&'a Delta<'a>, Option<Scores>),
+    /// Why nothing more comes.
+    Finish(Finish),
 }
 
 impl Events {
     pub(crate) fn new(envelope: &Envelope<'_>, streaming: Streaming) -> Self {
-        let is_chat = envelope.is_chat();
-        let mut named = String::with_capacity(256);
-        envelope.write_names(&mut named);
-        let mut rest = String::with_capacity(128);
-        Envelope::write_object(
-            &mut rest,
-            if is_chat {
-                "chat.completion.chunk"
-            } else {
-                "text_completion"
-            },
-        );
-        if is_chat {
-            put(
-                &mut rest,
-                r#","system_fingerprint":""#,
-                envelope.fingerprint,
-            );
-            rest.push('"');
-        }
-        let usage_head = streaming
-            .includes_usage
-            .then(|| format!("data: {{\"choices\":[],{named}{rest},\"usage\":"));
-        if streaming.includes_usage {
-            rest.push_str(r#","usage":null"#);
-        }
         // Assumed: the older API hides nothing.
-        let obfuscation = streaming.obfuscation.filter(|_| is_chat);
+        let obfuscation = streaming.obfuscation.filter(|_| envelope.is_chat());
         Self {
             operation: envelope.operation,
             dialect: envelope.dialect,
-            tail: format!("}}],{named}"),
-            end: format!("{rest}}}\n\n"),
+            frame: envelope.frame(streaming.includes_usage),
             obfuscation: obfuscation.map(Obfuscation::new),
-            usage_head,
         }
     }
 
@@ -79,21 +57,12 @@ impl Events {
             out.push_str(PROMPT_FILTER);
             out.push_str("}\n\n");
         }
-        if self.operation != Operation::ChatCompletions {
+        if !self.is_chat() {
             return;
         }
         for (index, reply) in choices.iter().enumerate() {
-            self.head(out, "{}");
-            out.push_str(r#""delta":{"content":"#);
-            out.push_str(if reply.said.has_content() {
-                r#""""#
-            } else {
-                "null"
-            });
-            out.push_str(r#","refusal":null,"role":"assistant"},"finish_reason":null,"index":"#);
-            put(out, "", index);
-            out.push_str(r#","logprobs":null"#);
-            self.tail(out, obfuscation::ROLE);
+            let has_content = reply.said.has_content();
+            self.tell(out, index, News::Role { has_content });
         }
     }
 
@@ -105,85 +74,150 @@ impl Events {
         delta: &Delta<'_>,
         scores: Option<Scores>,
     ) {
-        let is_call = matches!(delta, Delta::Call { .. } | Delta::Arguments { .. });
-        // Calls are not looked at by the filter.
-        self.head(out, if is_call { "{}" } else { FILTER });
-        if self.operation == Operation::ChatCompletions {
-            out.push_str(r#""delta":{"#);
-            write_delta(out, delta);
-            out.push_str(r#"},"finish_reason":null,"index":"#);
-            put(out, "", index);
-            out.push_str(r#","logprobs":"#);
-            match (scores, delta) {
-                (Some(scores), Delta::Content(told)) => {
-                    logprobs::write_chat(out, scores, *told, false);
-                }
-                (Some(scores), Delta::Refusal(told)) => {
-                    logprobs::write_chat(out, scores, *told, true);
-                }
-                _ => out.push_str("null"),
-            }
-        } else {
-            out.push_str(r#""finish_reason":null,"index":"#);
-            put(out, "", index);
-            out.push_str(r#","logprobs":"#);
-            match (scores, delta) {
-                (Some(scores), Delta::Content(told)) => {
-                    logprobs::write_completion(out, scores, *told);
-                }
-                _ => out.push_str("null"),
-            }
-            out.push_str(r#","text":""#);
-            write_text(out, delta);
-            out.push('"');
-        }
-        self.tail(out, Obfuscation::beside(characters(delta)));
+        self.tell(out, index, News::Delta(delta, scores));
     }
 
     /// The end of the choice `index`.
     pub(crate) fn finish(&mut self, out: &mut String, index: usize, finish: Finish) {
-        self.head(out, "{}");
-        let is_chat = self.operation == Operation::ChatCompletions;
-        put(
-            out,
-            if is_chat { r#""delta":{},"# } else { "" },
-            r#""finish_reason":""#,
-        );
-        put(out, finish.as_str(), r#"","index":"#);
-        put(out, "", index);
-        out.push_str(if is_chat {
-            r#","logprobs":null"#
-        } else {
-            r#","logprobs":null,"text":"""#
-        });
-        self.tail(out, obfuscation::FINISH);
+        self.tell(out, index, News::Finish(finish));
     }
 
     /// What comes after the last choice has ended.
     pub(crate) fn close(&self, out: &mut String, usage: Usage) {
-        if let Some(head) = &self.usage_head {
+        if let Some(head) = &self.frame.usage_head {
             out.push_str(head);
-            usage.write(out, self.operation);
+            usage.write(out, self.dialect, self.is_chat());
             out.push_str("}\n\n");
         }
         out.push_str("data: [DONE]\n\n");
     }
 
-    fn head(&self, out: &mut String, filter: &str) {
-        out.push_str(r#"data: {"choices":[{"#);
-        if self.dialect == Dialect::Azure {
-            put(out, r#""content_filter_results":"#, filter);
-            out.push(',');
+    fn is_chat(&self) -> bool {
+        self.operation == Operation::ChatCompletions
+    }
+
+    /// Writes a frame, hiding its length behind letters if that is wanted.
+    fn tell(&mut self, out: &mut String, index: usize, news: News<'_>) {
+        out.push_str(&self.frame.head);
+        match self.dialect {
+            Dialect::Azure => self.write_as_azure(out, index, news),
+            Dialect::OpenAi => self.write_as_openai(out, index, news),
+        }
+        out.push_str(&self.frame.tail);
+        if let Some(obfuscation) = &mut self.obfuscation {
+            obfuscation.write(out, news.letters());
+        }
+        out.push_str(&self.frame.end);
+    }
+
+    fn write_as_azure(&self, out: &mut String, index: usize, news: News<'_>) {
+        put(out, r#""content_filter_results":"#, news.filter());
+        if self.is_chat() {
+            out.push_str(r#","delta":"#);
+            self.write_delta(out, news);
+        }
+        out.push_str(r#","finish_reason":"#);
+        news.write_finish(out);
+        put(out, r#","index":"#, index);
+        out.push_str(r#","logprobs":"#);
+        self.write_logprobs(out, news);
+        if !self.is_chat() {
+            out.push_str(r#","text":"#);
+            news.write_text(out);
         }
     }
 
-    /// Ends a frame, hiding its length behind so many letters if that is wanted.
-    fn tail(&mut self, out: &mut String, letters: usize) {
-        out.push_str(&self.tail);
-        if let Some(obfuscation) = &mut self.obfuscation {
-            obfuscation.write(out, letters);
+    fn write_as_openai(&self, out: &mut String, index: usize, news: News<'_>) {
+        if self.is_chat() {
+            put(out, r#""index":"#, index);
+            out.push_str(r#","delta":"#);
+            self.write_delta(out, news);
+        } else {
+            out.push_str(r#""text":"#);
+            news.write_text(out);
+            put(out, r#","index":"#, index);
         }
-        out.push_str(&self.end);
+        out.push_str(r#","logprobs":"#);
+        self.write_logprobs(out, news);
+        out.push_str(r#","finish_reason":"#);
+        news.write_finish(out);
+    }
+
+    /// Writes what changes in a chat.
+    fn write_delta(&self, out: &mut String, news: News<'_>) {
+        match (news, self.dialect) {
+            (News::Role { has_content }, dialect) => {
+                let content = if has_content { r#""""# } else { "null" };
+                match dialect {
+                    Dialect::Azure => {
+                        put(out, r#"{"content":"#, content);
+                        out.push_str(r#","refusal":null,"role":"assistant"}"#);
+                    }
+                    Dialect::OpenAi => {
+                        put(out, r#"{"role":"assistant","content":"#, content);
+                        out.push_str(r#","refusal":null}"#);
+                    }
+                }
+            }
+            (News::Delta(delta, _), dialect) => write_delta(out, delta, dialect),
+            (News::Finish(_), _) => out.push_str("{}"),
+        }
+    }
+
+    fn write_logprobs(&self, out: &mut String, news: News<'_>) {
+        let (told, scores, is_refusal) = match news {
+            News::Delta(Delta::Content(told), Some(scores)) => (*told, scores, false),
+            News::Delta(Delta::Refusal(told), Some(scores)) if self.is_chat() => {
+                (*told, scores, true)
+            }
+            _ => return out.push_str("null"),
+        };
+        if self.is_chat() {
+            logprobs::write_chat(out, self.dialect, scores, told, is_refusal);
+        } else {
+            logprobs::write_completion(out, self.dialect, scores, told);
+        }
+    }
+}
+
+impl News<'_> {
+    /// What Azure's content filter says of it.
+    fn filter(self) -> &'static str {
+        match self {
+            // Calls are not looked at.
+            Self::Role { .. }
+            | Self::Finish(_)
+            | Self::Delta(Delta::Call { .. } | Delta::Arguments { .. }, _) => "{}",
+            Self::Delta(..) => FILTER,
+        }
+    }
+
+    fn write_finish(self, out: &mut String) {
+        match self {
+            Self::Finish(finish) => {
+                put(out, "\"", finish.as_str());
+                out.push('"');
+            }
+            Self::Role { .. } | Self::Delta(..) => out.push_str("null"),
+        }
+    }
+
+    /// Writes the text of a completion as a string.
+    fn write_text(self, out: &mut String) {
+        out.push('"');
+        if let Self::Delta(delta, _) = self {
+            write_text(out, delta);
+        }
+        out.push('"');
+    }
+
+    /// How many letters hide how long it is.
+    fn letters(self) -> usize {
+        match self {
+            Self::Role { .. } => obfuscation::ROLE,
+            Self::Delta(delta, _) => Obfuscation::beside(characters(delta)),
+            Self::Finish(_) => obfuscation::FINISH,
+        }
     }
 }
 
@@ -198,30 +232,42 @@ fn characters(delta: &Delta<'_>) -> usize {
     }
 }
 
-/// Writes the fields of a chat's delta.
-fn write_delta(out: &mut String, delta: &Delta<'_>) {
-    match delta {
-        Delta::Word(..) | Delta::Content(_) => out.push_str(r#""content":""#),
-        Delta::Refusal(_) => out.push_str(r#""refusal":""#),
-        Delta::Call { index, id, name } => {
-            out.push_str(r#""tool_calls":[{"function":{"arguments":"","name":""#);
+/// Writes a chat's delta.
+fn write_delta(out: &mut String, delta: &Delta<'_>, dialect: Dialect) {
+    match (delta, dialect) {
+        (Delta::Word(..) | Delta::Content(_), _) => out.push_str(r#"{"content":""#),
+        (Delta::Refusal(_), _) => out.push_str(r#"{"refusal":""#),
+        (Delta::Call { index, id, name }, Dialect::Azure) => {
+            out.push_str(r#"{"tool_calls":[{"function":{"arguments":"","name":""#);
             escape(out, name);
             out.push_str(r#""},"id":""#);
             escape(out, id);
             put(out, r#"","index":"#, index);
-            out.push_str(r#","type":"function"}]"#);
-            return;
+            return out.push_str(r#","type":"function"}]}"#);
         }
-        Delta::Arguments { index, .. } => {
-            out.push_str(r#""tool_calls":[{"function":{"arguments":""#);
+        (Delta::Call { index, id, name }, Dialect::OpenAi) => {
+            put(out, r#"{"tool_calls":[{"index":"#, index);
+            out.push_str(r#","id":""#);
+            escape(out, id);
+            out.push_str(r#"","type":"function","function":{"name":""#);
+            escape(out, name);
+            return out.push_str(r#"","arguments":""}}]}"#);
+        }
+        (Delta::Arguments { index, .. }, Dialect::Azure) => {
+            out.push_str(r#"{"tool_calls":[{"function":{"arguments":""#);
             write_text(out, delta);
             put(out, r#""},"index":"#, index);
-            out.push_str("}]");
-            return;
+            return out.push_str("}]}");
+        }
+        (Delta::Arguments { index, .. }, Dialect::OpenAi) => {
+            put(out, r#"{"tool_calls":[{"index":"#, index);
+            out.push_str(r#","function":{"arguments":""#);
+            write_text(out, delta);
+            return out.push_str(r#""}}]}"#);
         }
     }
     write_text(out, delta);
-    out.push('"');
+    out.push_str(r#""}"#);
 }
 
 /// Writes a delta's text as the inside of a string.
@@ -290,15 +336,15 @@ mod tests {
             Some(frame["choices"][0]["delta"].to_string())
         });
         insta::assert_snapshot!(deltas.collect::<Vec<_>>().join("\n"), @r#"
-        {"content":null,"refusal":null,"role":"assistant"}
-        {"tool_calls":[{"function":{"arguments":"","name":"weather"},"id":"call_1","index":0,"type":"function"}]}
-        {"tool_calls":[{"function":{"arguments":"{\""},"index":0}]}
-        {"tool_calls":[{"function":{"arguments":"city"},"index":0}]}
-        {"tool_calls":[{"function":{"arguments":"\":\""},"index":0}]}
-        {"tool_calls":[{"function":{"arguments":"Rome"},"index":0}]}
-        {"tool_calls":[{"function":{"arguments":"\"}"},"index":0}]}
-        {"tool_calls":[{"function":{"arguments":"","name":"weather"},"id":"call_2","index":1,"type":"function"}]}
-        {"tool_calls":[{"function":{"arguments":"{}"},"index":1}]}
+        {"role":"assistant","content":null,"refusal":null}
+        {"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"weather","arguments":""}}]}
+        {"tool_calls":[{"index":0,"function":{"arguments":"{\""}}]}
+        {"tool_calls":[{"index":0,"function":{"arguments":"city"}}]}
+        {"tool_calls":[{"index":0,"function":{"arguments":"\":\""}}]}
+        {"tool_calls":[{"index":0,"function":{"arguments":"Rome"}}]}
+        {"tool_calls":[{"index":0,"function":{"arguments":"\"}"}}]}
+        {"tool_calls":[{"index":1,"id":"call_2","type":"function","function":{"name":"weather","arguments":""}}]}
+        {"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}
         {}
         "#);
     }
@@ -323,13 +369,13 @@ mod tests {
     fn a_chat_with_usage_is_streamed_as_openai_does() {
         let frames = stream(Dialect::OpenAi, Operation::ChatCompletions, true);
         insta::assert_snapshot!(frames, @r#"
-        data: {"choices":[{"delta":{"content":"","refusal":null,"role":"assistant"},"finish_reason":null,"index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":null}
+        data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-2024-11-20","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null}
 
-        data: {"choices":[{"delta":{"content":"one"},"finish_reason":null,"index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":null}
+        data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-2024-11-20","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"content":"one"},"logprobs":null,"finish_reason":null}],"usage":null}
 
-        data: {"choices":[{"delta":{},"finish_reason":"stop","index":0,"logprobs":null}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":null}
+        data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-2024-11-20","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null}
 
-        data: {"choices":[],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion.chunk","system_fingerprint":"fp_0123456789","usage":{"completion_tokens":1,"completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens":5,"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0},"total_tokens":6}}
+        data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-2024-11-20","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}
 
         data: [DONE]
         "#);
@@ -350,19 +396,29 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_is_json_in_alphabetical_order() {
-        for dialect in [Dialect::Azure, Dialect::OpenAi] {
-            for operation in [Operation::ChatCompletions, Operation::Completions] {
-                let frames = stream(dialect, operation, true);
-                let frames: Vec<_> = frames.split_terminator("\n\n").collect();
-                let (done, frames) = frames.split_last().unwrap();
-                assert_eq!(*done, "data: [DONE]");
-                for frame in frames {
-                    let json = frame.strip_prefix("data: ").unwrap();
-                    let tree: serde_json::Value = serde_json::from_str(json).unwrap();
-                    assert!(tree.as_object().unwrap().keys().is_sorted(), "{frame}");
-                }
+    fn every_frame_of_azure_is_json_in_alphabetical_order() {
+        for operation in [Operation::ChatCompletions, Operation::Completions] {
+            let frames = stream(Dialect::Azure, operation, true);
+            let frames: Vec<_> = frames.split_terminator("\n\n").collect();
+            let (done, frames) = frames.split_last().unwrap();
+            assert_eq!(*done, "data: [DONE]");
+            for frame in frames {
+                let json = frame.strip_prefix("data: ").unwrap();
+                let tree: serde_json::Value = serde_json::from_str(json).unwrap();
+                assert!(tree.as_object().unwrap().keys().is_sorted(), "{frame}");
             }
         }
+    }
+
+    #[test]
+    fn a_frame_of_openai_ends_with_what_hides_its_length() {
+        let envelope = envelope(Dialect::OpenAi, Operation::ChatCompletions);
+        let streaming = Streaming {
+            includes_usage: true,
+            obfuscation: Some(Key::new(1)),
+        };
+        let mut out = String::new();
+        Events::new(&envelope, streaming).finish(&mut out, 0, Finish::Stop);
+        insta::assert_snapshot!(out, @r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-2024-11-20","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null,"obfuscation":"nGEWtuRLtM"}"#);
     }
 }

@@ -48,6 +48,7 @@ pub(crate) async fn chat_completions(mut exchange: Exchange) -> Response {
         stop: request.stop(),
         seed: request.seed(),
         logprobs: request.logprobs(),
+        service_tier: request.service_tier(),
     };
     answer::<ChatRequest>(exchange, target, asked, structure).await
 }

@@ -42,6 +42,7 @@ pub(crate) async fn completions(mut exchange: Exchange) -> Response {
         stop: request.stop(),
         seed: request.seed(),
         logprobs: request.logprobs(),
+        service_tier: None,
     };
     answer::<CompletionsRequest>(exchange, target, asked, Structure::default()).await
 }

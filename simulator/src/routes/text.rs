@@ -49,6 +49,7 @@ pub(super) struct Asked<'a> {
     pub(super) seed: Option<i64>,
     /// How many of the likeliest tokens are told beside each.
     pub(super) logprobs: Option<u8>,
+    pub(super) service_tier: Option<&'a str>,
 }
 
 /// Answers a request that was read: fits → limit → generate → latency.
@@ -98,7 +99,7 @@ async fn admitted<B: Body>(
     let written = if asked.is_stream {
         stream::<B>(exchange, target, key, choices, usage, asked, ticket)
     } else {
-        whole::<B>(exchange, target, key, choices, usage, ticket).await
+        whole::<B>(exchange, target, key, choices, usage, asked, ticket).await
     };
     (headers, written).into_response()
 }
@@ -173,6 +174,7 @@ fn envelope<'a>(
     target: &'a Target,
     key: Key,
     operation: Operation,
+    asked: Asked<'a>,
 ) -> Envelope<'a> {
     let prefix = match operation {
         Operation::ChatCompletions => "chatcmpl-",
@@ -189,6 +191,7 @@ fn envelope<'a>(
         created: exchange.created(),
         model: target.model().version,
         fingerprint: target.fingerprint(),
+        wanted_tier: asked.service_tier,
     }
 }
 
@@ -199,9 +202,10 @@ async fn whole<B: Body>(
     key: Key,
     mut choices: Vec<Reply>,
     usage: Usage,
+    asked: Asked<'_>,
     mut ticket: Ticket,
 ) -> HttpBody {
-    let envelope = envelope(exchange, target, key, B::OPERATION);
+    let envelope = envelope(exchange, target, key, B::OPERATION, asked);
     // An answer of no tokens takes as long as its first would have.
     let longest = choices.iter().map(Reply::left).fold(1, u64::max);
     let body = write_answer(&envelope, &mut choices, usage);
@@ -223,7 +227,7 @@ fn stream<B: Body>(
     asked: Asked<'_>,
     ticket: Ticket,
 ) -> HttpBody {
-    let envelope = envelope(exchange, target, key, B::OPERATION);
+    let envelope = envelope(exchange, target, key, B::OPERATION, asked);
     let streaming = Streaming {
         includes_usage: asked.includes_usage,
         obfuscation: asked.is_obfuscated.then_some(key),

@@ -232,6 +232,11 @@ impl ChatRequest {
         self.seed
     }
 
+    /// The tier that should serve it.
+    pub(crate) fn service_tier(&self) -> Option<&str> {
+        self.service_tier.as_deref()
+    }
+
     /// How many alternatives are wanted to each token, if its probability is.
     pub(crate) fn logprobs(&self) -> Option<u8> {
         let alternatives = self.top_logprobs.unwrap_or(0);

@@ -1,18 +1,18 @@
-//! Answers of chat completions and completions as one body, in each dialect.
+//! Answers of chat completions and completions in each cloud's dress.
 //!
-//! Keys are in alphabetical order, as Azure writes them. Ids, names from the model table and
-//! words of the vocabulary need no escaping; every other text is escaped here.
+//! Ids, names from the model table and words of the vocabulary need no escaping; every other text is
+//! escaped here.
+
+mod azure;
+mod indent;
+mod openai;
 
 use std::fmt::{Display, Write};
 
 use super::{Dialect, Operation, logprobs};
-use crate::generate::{Call, Part, Reply, Said};
+use crate::generate::{Part, Reply, Said};
 
-/// What Azure's content filter says of an answer that is fine.
-pub(super) const FILTER: &str = r#"{"hate":{"filtered":false,"severity":"safe"},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}"#;
-
-/// What Azure's content filter says of a prompt that is fine.
-pub(super) const PROMPT_FILTER: &str = r#"[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"detected":false,"filtered":false},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}}]"#;
+pub(super) use self::azure::{FILTER, PROMPT_FILTER};
 
 /// What an answer says of itself besides its text.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) model: &'a str,
     /// What stands for the serving configuration.
     pub(crate) fingerprint: &'a str,
+    /// The service tier that was asked for.
+    pub(crate) wanted_tier: Option<&'a str>,
 }
 
 /// Why an answer ends.
@@ -52,6 +54,19 @@ pub(crate) struct Usage {
     pub(crate) reasoning: u64,
 }
 
+/// What the frames of a stream have in common.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// From its start to the inside of its choice.
+    pub(super) head: String,
+    /// From the end of the choice to where letters may hide its length.
+    pub(super) tail: String,
+    /// From there to the end of the frame.
+    pub(super) end: String,
+    /// The beginning of the frame that tells the usage, if there is one.
+    pub(super) usage_head: Option<String>,
+}
+
 impl Finish {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -64,45 +79,52 @@ impl Finish {
 }
 
 impl Envelope<'_> {
-    /// Writes `"created":…` up to `"model":…`.
-    pub(super) fn write_names(&self, out: &mut String) {
-        put(out, r#""created":"#, self.created);
-        put(out, r#","id":""#, &self.id);
-        put(out, r#"","model":""#, self.model);
-        out.push('"');
-    }
-
-    /// Writes `,"object":…`.
-    pub(super) fn write_object(out: &mut String, object: &str) {
-        put(out, r#","object":""#, object);
-        out.push('"');
-    }
-
     pub(super) fn is_chat(&self) -> bool {
         self.operation == Operation::ChatCompletions
+    }
+
+    fn object(&self) -> &'static str {
+        if self.is_chat() {
+            "chat.completion"
+        } else {
+            "text_completion"
+        }
+    }
+
+    fn object_of_frames(&self) -> &'static str {
+        if self.is_chat() {
+            "chat.completion.chunk"
+        } else {
+            "text_completion"
+        }
+    }
+
+    /// The service tier of the answer: the one that was asked for, else the default.
+    fn tier(&self) -> &str {
+        self.wanted_tier
+            .filter(|tier| *tier != "auto")
+            .unwrap_or("default")
+    }
+
+    /// What all frames of the answer have in common if it is streamed.
+    pub(super) fn frame(&self, includes_usage: bool) -> Frame {
+        match self.dialect {
+            Dialect::Azure => azure::frame(self, includes_usage),
+            Dialect::OpenAi => openai::frame(self, includes_usage),
+        }
     }
 }
 
 impl Usage {
-    pub(super) fn write(self, out: &mut String, operation: Operation) {
-        put(out, r#"{"completion_tokens":"#, self.completion);
-        let is_chat = operation == Operation::ChatCompletions;
-        if is_chat {
-            put(
-                out,
-                r#","completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":"#,
-                self.reasoning,
-            );
-            out.push_str(r#","rejected_prediction_tokens":0}"#);
+    pub(super) fn write(self, out: &mut String, dialect: Dialect, is_chat: bool) {
+        match dialect {
+            Dialect::Azure => azure::write_usage(out, self, is_chat),
+            Dialect::OpenAi => openai::write_usage(out, self, is_chat),
         }
-        put(out, r#","prompt_tokens":"#, self.prompt);
-        if is_chat {
-            let details = r#","prompt_tokens_details":{"audio_tokens":0,"cached_tokens":"#;
-            put(out, details, self.cached);
-            out.push('}');
-        }
-        put(out, r#","total_tokens":"#, self.prompt + self.completion);
-        out.push('}');
+    }
+
+    fn total(self) -> u64 {
+        self.prompt + self.completion
     }
 }
 
@@ -112,46 +134,10 @@ pub(crate) fn write_answer(envelope: &Envelope<'_>, choices: &mut [Reply], usage
         .unwrap_or(0)
         .saturating_mul(6);
     let mut out = String::with_capacity(text_bytes + 400 * choices.len() + 800);
-    let is_azure = envelope.dialect == Dialect::Azure;
-    out.push_str(r#"{"choices":["#);
-    for (index, reply) in choices.iter_mut().enumerate() {
-        out.push_str(if index == 0 { "{" } else { ",{" });
-        if is_azure {
-            put(&mut out, r#""content_filter_results":"#, FILTER);
-            out.push(',');
-        }
-        put(&mut out, r#""finish_reason":""#, reply.finish.as_str());
-        put(&mut out, r#"","index":"#, index);
-        out.push_str(r#","logprobs":"#);
-        write_logprobs(&mut out, envelope, reply);
-        out.push(',');
-        if envelope.is_chat() {
-            write_message(&mut out, &mut reply.said);
-        } else {
-            out.push_str(r#""text":""#);
-            write_content(&mut out, &mut reply.said);
-            out.push('"');
-        }
-        out.push('}');
+    match envelope.dialect {
+        Dialect::Azure => azure::write_answer(&mut out, envelope, choices, usage),
+        Dialect::OpenAi => openai::write_answer(&mut out, envelope, choices, usage),
     }
-    out.push_str("],");
-    let object = if envelope.is_chat() {
-        "chat.completion"
-    } else {
-        "text_completion"
-    };
-    envelope.write_names(&mut out);
-    Envelope::write_object(&mut out, object);
-    if is_azure {
-        put(&mut out, r#","prompt_filter_results":"#, PROMPT_FILTER);
-    }
-    if envelope.is_chat() {
-        put(&mut out, r#","system_fingerprint":""#, envelope.fingerprint);
-        out.push('"');
-    }
-    out.push_str(r#","usage":"#);
-    usage.write(&mut out, envelope.operation);
-    out.push_str("}\n");
     out
 }
 
@@ -167,45 +153,28 @@ fn write_logprobs(out: &mut String, envelope: &Envelope<'_>, reply: &Reply) {
         Part::Refusal(text) => Some((text, true)),
         Part::Call(_) => None,
     });
+    let dialect = envelope.dialect;
     match text {
         Some((text, is_refusal)) if envelope.is_chat() => {
-            logprobs::write_chat(out, scores, text.all(), is_refusal);
+            logprobs::write_chat(out, dialect, scores, text.all(), is_refusal);
         }
-        Some((text, _)) => logprobs::write_completion(out, scores, text.all()),
+        Some((text, _)) => logprobs::write_completion(out, dialect, scores, text.all()),
         None => out.push_str("null"),
     }
 }
 
-/// Writes `"message":{…}`.
-fn write_message(out: &mut String, said: &mut Said) {
-    out.push_str(r#""message":{"annotations":[],"content":"#);
+/// Writes the content as a string, or `null` where there is none.
+fn write_content(out: &mut String, said: &mut Said) {
     if said.has_content() {
-        out.push('"');
-        write_content(out, said);
-        out.push('"');
+        write_text(out, said);
     } else {
         out.push_str("null");
     }
-    out.push_str(r#","refusal":"#);
-    let refused = |part: &Part| matches!(part, Part::Refusal(_));
-    if said.parts().iter().any(refused) {
-        out.push('"');
-        for part in said.parts() {
-            if let Part::Refusal(text) = part {
-                escape(out, text.text());
-            }
-        }
-        out.push('"');
-    } else {
-        out.push_str("null");
-    }
-    out.push_str(r#","role":"assistant""#);
-    write_calls(out, said.parts());
-    out.push('}');
 }
 
-/// Writes the content as the inside of a string.
-fn write_content(out: &mut String, said: &mut Said) {
+/// Writes the content as a string, be it empty.
+fn write_text(out: &mut String, said: &mut Said) {
+    out.push('"');
     match said {
         Said::Lorem(lorem) => lorem.write_rest(out),
         Said::Parts(parts) => {
@@ -216,35 +185,22 @@ fn write_content(out: &mut String, said: &mut Said) {
             }
         }
     }
+    out.push('"');
 }
 
-/// Writes `,"tool_calls":[…]`, if there are any.
-fn write_calls(out: &mut String, parts: &[Part]) {
-    let calls = parts.iter().filter_map(|part| match part {
-        Part::Call(call) => Some(call),
-        Part::Content(_) | Part::Refusal(_) => None,
-    });
-    let mut separator = r#","tool_calls":["#;
-    for Call {
-        id,
-        name,
-        arguments,
-        ..
-    } in calls
-    {
-        out.push_str(separator);
-        out.push_str(r#"{"function":{"arguments":""#);
-        escape(out, arguments.text());
-        out.push_str(r#"","name":""#);
-        escape(out, name);
-        out.push_str(r#""},"id":""#);
-        escape(out, id);
-        out.push_str(r#"","type":"function"}"#);
-        separator = ",";
+/// Writes why nothing is said as a string, or `null`.
+fn write_refusal(out: &mut String, said: &Said) {
+    let mut is_refused = false;
+    for part in said.parts() {
+        if let Part::Refusal(text) = part {
+            if !is_refused {
+                out.push('"');
+            }
+            is_refused = true;
+            escape(out, text.text());
+        }
     }
-    if separator == "," {
-        out.push(']');
-    }
+    out.push_str(if is_refused { "\"" } else { "null" });
 }
 
 /// Writes `text` as the inside of a JSON string.
@@ -279,6 +235,7 @@ pub(super) fn put(out: &mut String, key: &str, value: impl Display) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::generate::Call;
     use crate::tokens::{Encoding, Tokens};
 
     pub(in crate::openai) fn envelope(dialect: Dialect, operation: Operation) -> Envelope<'static> {
@@ -289,6 +246,7 @@ pub(super) mod tests {
             created: 1_767_225_600,
             model: "gpt-4o-2024-11-20",
             fingerprint: "fp_0123456789",
+            wanted_tier: None,
         }
     }
 
@@ -327,20 +285,115 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_chat_answer_is_dressed_as_openai_does() {
+        let envelope = envelope(Dialect::OpenAi, Operation::ChatCompletions);
+        let body = write_answer(&envelope, &mut [says("one two", Finish::Length)], USAGE);
+        insta::assert_snapshot!(body, @r#"
+        {
+          "id": "chatcmpl-1",
+          "object": "chat.completion",
+          "created": 1767225600,
+          "model": "gpt-4o-2024-11-20",
+          "choices": [
+            {
+              "index": 0,
+              "message": {
+                "role": "assistant",
+                "content": "one two",
+                "refusal": null,
+                "annotations": []
+              },
+              "logprobs": null,
+              "finish_reason": "length"
+            }
+          ],
+          "usage": {
+            "prompt_tokens": 5,
+            "completion_tokens": 2,
+            "total_tokens": 7,
+            "prompt_tokens_details": {
+              "cached_tokens": 0,
+              "audio_tokens": 0
+            },
+            "completion_tokens_details": {
+              "reasoning_tokens": 0,
+              "audio_tokens": 0,
+              "accepted_prediction_tokens": 0,
+              "rejected_prediction_tokens": 0
+            }
+          },
+          "service_tier": "default",
+          "system_fingerprint": "fp_0123456789"
+        }
+        "#);
+    }
+
+    #[test]
     fn a_completion_of_two_choices_is_dressed_as_openai_does() {
         let envelope = envelope(Dialect::OpenAi, Operation::Completions);
         let mut choices = [says("text 0", Finish::Stop), says("text 1", Finish::Length)];
         let body = write_answer(&envelope, &mut choices, USAGE);
-        insta::assert_snapshot!(body, @r#"{"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"text":"text 0"},{"finish_reason":"length","index":1,"logprobs":null,"text":"text 1"}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"text_completion","usage":{"completion_tokens":2,"prompt_tokens":5,"total_tokens":7}}"#);
+        insta::assert_snapshot!(body, @r#"
+        {
+          "id": "chatcmpl-1",
+          "object": "text_completion",
+          "created": 1767225600,
+          "model": "gpt-4o-2024-11-20",
+          "choices": [
+            {
+              "text": "text 0",
+              "index": 0,
+              "logprobs": null,
+              "finish_reason": "stop"
+            },
+            {
+              "text": "text 1",
+              "index": 1,
+              "logprobs": null,
+              "finish_reason": "length"
+            }
+          ],
+          "usage": {
+            "prompt_tokens": 5,
+            "completion_tokens": 2,
+            "total_tokens": 7
+          }
+        }
+        "#);
     }
 
     #[test]
     fn tools_are_called_instead_of_saying_something() {
-        let envelope = envelope(Dialect::OpenAi, Operation::ChatCompletions);
-        let body = write_answer(&envelope, &mut [calls()], USAGE);
-        insta::assert_snapshot!(body, @r#"
-        {"choices":[{"finish_reason":"tool_calls","index":0,"logprobs":null,"message":{"annotations":[],"content":null,"refusal":null,"role":"assistant","tool_calls":[{"function":{"arguments":"{\"city\":\"Rome\"}","name":"weather"},"id":"call_1","type":"function"},{"function":{"arguments":"{}","name":"weather"},"id":"call_2","type":"function"}]}}],"created":1767225600,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion","system_fingerprint":"fp_0123456789","usage":{"completion_tokens":2,"completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens":5,"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0},"total_tokens":7}}
-        "#);
+        let [azure, openai] = [Dialect::Azure, Dialect::OpenAi].map(|dialect| {
+            let envelope = envelope(dialect, Operation::ChatCompletions);
+            let body = write_answer(&envelope, &mut [calls()], USAGE);
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            body["choices"][0]["message"].to_string()
+        });
+        insta::assert_snapshot!(azure, @r#"{"annotations":[],"content":null,"refusal":null,"role":"assistant","tool_calls":[{"function":{"arguments":"{\"city\":\"Rome\"}","name":"weather"},"id":"call_1","type":"function"},{"function":{"arguments":"{}","name":"weather"},"id":"call_2","type":"function"}]}"#);
+        insta::assert_snapshot!(openai, @r#"{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}},{"id":"call_2","type":"function","function":{"name":"weather","arguments":"{}"}}],"refusal":null,"annotations":[]}"#);
+    }
+
+    #[test]
+    fn the_tier_that_is_asked_for_is_told() {
+        for (dialect, wanted, told) in [
+            (Dialect::OpenAi, None, Some("default")),
+            (Dialect::OpenAi, Some("auto"), Some("default")),
+            (Dialect::OpenAi, Some("priority"), Some("priority")),
+            (Dialect::Azure, None, None),
+            (Dialect::Azure, Some("auto"), Some("default")),
+            (Dialect::Azure, Some("priority"), Some("priority")),
+        ] {
+            let mut envelope = envelope(dialect, Operation::ChatCompletions);
+            envelope.wanted_tier = wanted;
+            let body = write_answer(&envelope, &mut [says("", Finish::Stop)], USAGE);
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(
+                body["service_tier"].as_str(),
+                told,
+                "{dialect:?} {wanted:?}"
+            );
+        }
     }
 
     #[test]
@@ -356,14 +409,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_body_is_json_in_alphabetical_order() {
-        for dialect in [Dialect::Azure, Dialect::OpenAi] {
-            for operation in [Operation::ChatCompletions, Operation::Completions] {
-                let mut choices = [says("", Finish::Stop)];
-                let body = write_answer(&envelope(dialect, operation), &mut choices, USAGE);
-                let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
-                assert!(tree.as_object().unwrap().keys().is_sorted(), "{body}");
-            }
+    fn every_body_of_azure_is_json_in_alphabetical_order() {
+        for operation in [Operation::ChatCompletions, Operation::Completions] {
+            let mut choices = [says("", Finish::Stop)];
+            let body = write_answer(&envelope(Dialect::Azure, operation), &mut choices, USAGE);
+            let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert!(tree.as_object().unwrap().keys().is_sorted(), "{body}");
         }
     }
 
