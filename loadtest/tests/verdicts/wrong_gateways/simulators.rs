@@ -12,12 +12,27 @@ fn a_simulator_that_answers_too_late_or_too_early_is_noticed() {
 
 #[test]
 fn a_simulator_that_limits_what_is_not_limited_is_noticed() {
-    let limit = [(
+    let limit = (
         "simulators.sim.deployments.gpt-35-turbo-no-limit",
         r#"{ model = "gpt-3.5-turbo", tokens_per_minute = 10_000 }"#,
-    )];
+    );
     let refused = ["MS-base-200", "books.statuses"];
-    assert_fails("simulator/base-latency", &limit, refused);
+    assert_fails("simulator/base-latency", &[limit], refused);
+    let expected = ("books.statuses", "[200, 429]");
+    assert_fails(
+        "simulator/base-latency",
+        &[limit, expected],
+        ["MS-base-200"],
+    );
+    let now_and_then = (
+        "simulators.sim.faults",
+        r#"[{ when = { every = 100 }, play = { status = { code = 429, retry_after = "1s" } } }]"#,
+    );
+    assert_fails(
+        "simulator/added-latency",
+        &[now_and_then, expected],
+        ["MS-added-200"],
+    );
 }
 
 #[test]
@@ -46,6 +61,9 @@ fn a_limit_of_tokens_is_neither_lower_nor_higher() {
     let name = "simulator/token-limit";
     assert_fails(name, &[(tokens, "103_000")], ["MS-tokens"]);
     assert_fails(name, &[(tokens, "90_000")], ["MS-tokens", "MS-tokens-used"]);
+    let answers = "simulators.sim.deployments.gpt-35-turbo-100k-token.answer_tokens";
+    let charges_what_it_does_not_say = [(answers, "150")];
+    assert_fails(name, &charges_what_it_does_not_say, ["MS-tokens-used"]);
 }
 
 #[test]
@@ -80,6 +98,8 @@ fn another_number_of_slots_or_places_is_noticed() {
     let another_status = [(&*phi("concurrency.status_when_full"), "503")];
     let full = ["SL-full", "books.server_errors", "books.statuses"];
     assert_fails(name, &another_status, full);
+    let expected = ("books.statuses", "[200, 429, 503]");
+    assert_fails(name, &[another_status[0], expected], ["SL-full"]);
     let slow = [(&*phi("latency.time_to_first_token"), "600ms")];
     assert_fails(name, &slow, ["SL-alone"]);
 }

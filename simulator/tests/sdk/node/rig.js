@@ -10,6 +10,8 @@ export const AZURE = 'http://127.0.0.1:4300';
 export const OPENAI = 'http://127.0.0.1:4301';
 export const CHAT = 'gpt-4o';
 export const SLOW = 'slow';
+/** Deployments that serve one request a second. */
+export const LIMITED = { azure: 'modern', 'azure-v1': 'modern', openai: 'metered' };
 export const EMBEDDINGS = 'text-embedding-3-small';
 export const MESSAGES = [{ role: 'user', content: 'Say this is a test' }];
 

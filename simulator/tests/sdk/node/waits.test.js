@@ -23,6 +23,20 @@ for (const [cloud, make] of Object.entries(rig.CLOUDS)) {
     assert.ok(gap >= WAIT_S && gap < WAIT_S + SLACK_S, `${gap}`);
   });
 
+  test(`${cloud}: a limit is waited for as long as it says`, async () => {
+    const headers = rig.named();
+    for (let call = 0; call < 2; call += 1) {
+      await rig.chat(client, { model: rig.LIMITED[cloud] }, headers);
+    }
+    const entries = await rig.booked(cloud, headers);
+    assert.deepEqual(entries.slice(-2).map((entry) => entry.status), [429, 200]);
+    for (const [index, refused] of entries.slice(0, -1).entries()) {
+      if (refused.status !== 429) continue;
+      const [told, gap] = [refused.retry_after_ms / 1e3, (entries[index + 1].arrived - refused.arrived) / 1e6];
+      assert.ok(told > 0 && told <= 2 && gap >= told && gap < told + SLACK_S, `${told} ${gap}`);
+    }
+  });
+
   const tries = { 408: 3, 409: 3, 429: 3, 500: 3, 503: 3, 400: 1, 401: 1, 403: 1, 404: 1, 422: 1, 424: 1 };
   for (const [status, count] of Object.entries(tries)) {
     test(`${cloud}: a ${status} is tried ${count === 1 ? 'once' : 'three times'}`, async () => {

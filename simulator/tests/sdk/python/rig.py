@@ -12,6 +12,8 @@ OPENAI = "http://127.0.0.1:4301"
 VERSION = "2024-10-21"
 CHAT = "gpt-4o"
 SLOW = "slow"
+# Deployments that serve one request a second.
+LIMITED = {"azure": "modern", "openai": "metered"}
 EMBEDDINGS = "text-embedding-3-small"
 MESSAGES = [{"role": "user", "content": "Say this is a test"}]
 
@@ -49,6 +51,11 @@ def chat(client, max_tokens=12, model=CHAT, **options):
 def named():
     """Headers with an id that the ledger finds its requests by."""
     return {"x-ms-client-request-id": str(uuid.uuid4())}
+
+
+def limited(client):
+    """The deployment of this client's simulator that serves one request a second."""
+    return LIMITED["azure" if "4300" in str(client.base_url) else "openai"]
 
 
 def booked(client, headers, until=lambda entries: True):

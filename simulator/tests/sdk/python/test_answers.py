@@ -18,6 +18,12 @@ def test_a_chat_is_answered_and_says_what_it_used(client):
     assert answer._request_id
 
 
+def test_a_chat_tells_the_tier_that_was_asked_for(client):
+    assert rig.chat(client, service_tier="flex").service_tier == "flex"
+    by_default = "default" if "4301" in str(client.base_url) else None
+    assert rig.chat(client).service_tier == by_default
+
+
 def test_a_stream_ends_with_its_usage_where_that_is_asked_for(client):
     for asked in [False, True]:
         options = {"stream_options": {"include_usage": True}} if asked else {}

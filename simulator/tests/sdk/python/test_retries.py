@@ -27,6 +27,20 @@ def test_a_throttled_call_comes_back_after_the_milliseconds_it_was_told(cloud, s
     assert WAIT_S <= gap < WAIT_S + SLACK_S
 
 
+def test_a_limit_is_waited_for_as_long_as_it_says(cloud):
+    headers = rig.named()
+    with cloud(max_retries=2) as client:
+        for _ in range(2):
+            rig.chat(client, model=rig.limited(client), extra_headers=headers)
+        entries = rig.booked(client, headers)
+    assert [entry["status"] for entry in entries][-2:] == [429, 200]
+    for refused, gap in zip(entries, gaps(entries)):
+        if refused["status"] == 429:
+            told = refused["retry_after_ms"] / 1e3
+            assert 0 < told <= 2
+            assert told <= gap < told + SLACK_S
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 def test_what_may_pass_is_tried_three_times(cloud, status):
     fault = f"status; code={status}; retry_after=10ms; retry_after_style=ms"
