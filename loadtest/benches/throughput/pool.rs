@@ -232,6 +232,7 @@ fn class(backend: &str) -> Class {
         credential: None,
         subscription: None,
         think_time_s: Quantity::Constant(0.0),
+        is_paced: false,
         timeout: Duration::from_secs(30),
         marks_prompts: true,
         retries: None,

@@ -161,6 +161,11 @@ impl Template {
         retries.wait(exchange, draws.next().unwrap_or_default())
     }
 
+    /// Whether [`think_time`](Self::think_time) counts from the request, not from its answer.
+    pub fn is_paced(&self) -> bool {
+        self.class.is_paced
+    }
+
     /// How long a closed-model user thinks after the class's request with this ordinal.
     pub fn think_time(&self, ordinal: u64) -> Duration {
         let seconds = self

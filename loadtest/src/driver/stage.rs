@@ -208,6 +208,11 @@ impl Stage {
         self.next_ordinals[class].fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether a user of the class thinks from its request on, not from the answer.
+    pub(super) fn is_paced(&self, class: usize) -> bool {
+        self.templates[class].is_paced()
+    }
+
     /// How long a user thinks after the class's request of this ordinal.
     pub(super) fn think_time(&self, class: usize, ordinal: u64) -> Duration {
         self.templates[class].think_time(ordinal)

@@ -64,6 +64,7 @@ pub(crate) fn class(name: &str) -> Class {
         credential: None,
         subscription: None,
         think_time_s: Quantity::Constant(1.0),
+        is_paced: false,
         timeout: Duration::from_secs(30),
         marks_prompts: true,
         retries: None,

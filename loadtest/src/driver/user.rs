@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clock::Moment;
+
 use super::queue::Queue;
 use super::recorder::Model;
 use super::stage::{Order, Stage};
@@ -103,9 +105,15 @@ async fn closed(stage: &Stage, transport: &mut impl Transport, crowd: Crowd, num
                     Load::Notebook { gap, .. } => gap,
                     _ => stage.think_time(class, ordinal),
                 };
-                let thought = (ended + pause).max(now + SHORTEST_ROUND);
+                let since = if stage.is_paced(class) {
+                    round.turn(now, pause)
+                } else {
+                    ended
+                };
+                let next = (since + pause).max(ended).max(now + SHORTEST_ROUND);
+                round.due = Some(next);
                 // Nobody waits for a thought that outlasts the run.
-                stage.reaches(thought.min(end)).await
+                stage.reaches(next.min(end)).await
             }
         };
     }
@@ -119,9 +127,18 @@ struct Round {
     made: u32,
     /// Requests of mixes.
     drawn: u32,
+    /// When the next request is due, if one was made.
+    due: Option<Moment>,
 }
 
 impl Round {
+    /// The moment from which a paced user counts `pause` for a request made now: when it was due, so
+    /// that timers which are a little late each time do not add up; now, if it had none.
+    fn turn(&self, now: Moment, pause: Duration) -> Moment {
+        let is_recent = |due: &Moment| *due <= now && now < *due + pause;
+        self.due.filter(is_recent).unwrap_or(now)
+    }
+
     /// Whether all requests of this phase are made, if it is a notebook; if not, one more is now.
     fn is_done(&mut self, stage: &Stage, phase: usize) -> bool {
         let Load::Notebook { iterations, .. } = stage.plan.phases[phase].load else {

@@ -44,6 +44,8 @@ pub struct Class {
     pub subscription: Option<String>,
     /// Pause of a closed-model user between an answer and the next request, in seconds.
     pub think_time_s: Quantity,
+    /// Whether that pause counts from the request; the next then follows a longer answer at once.
+    pub is_paced: bool,
     /// How long it waits for a complete answer, simulated.
     pub timeout: Duration,
     /// Whether generated prompts start with words that encode the request's number.

@@ -86,7 +86,7 @@ fn every_shipped_scenario_names_the_schema_and_is_valid_by_it() {
 }
 
 /// What only the reader can know: names that must exist, what excludes what, what gates mean.
-const BEYOND_A_SCHEMA: [&str; 47] = [
+const BEYOND_A_SCHEMA: [&str; 48] = [
     "action-after-the-end",
     "action-unknown",
     "backend-without-simulator",
@@ -111,6 +111,7 @@ const BEYOND_A_SCHEMA: [&str; 47] = [
     "nobody-to-call",
     "notebook-without-users",
     "opt-out-without-reason",
+    "paced-without-think-time",
     "phase-name-twice",
     "preset-misspelt",
     "prober-and-action",

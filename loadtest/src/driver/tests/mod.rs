@@ -58,6 +58,31 @@ async fn a_closed_user_waits_for_the_answer_and_thinks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_paced_user_thinks_while_it_waits() {
+    let paced = |phases| Plan {
+        classes: vec![Class {
+            is_paced: true,
+            ..class("chat")
+        }],
+        phases,
+        ..plan()
+    };
+    let one_phase = || paced(vec![phase("only", 0.0, 5.0, users(1))]);
+    let quick = play(one_phase(), QUARTER).await;
+    assert_eq!(planned(&quick), [0.0, 1.0, 2.0, 3.0, 4.0]);
+    // An answer that outlasts the thought is followed at once, and nothing is made up for.
+    let slow = play(one_phase(), 6 * QUARTER).await;
+    assert_eq!(planned(&slow), [0.0, 1.5, 3.0, 4.5]);
+    let with_a_break = paced(vec![
+        phase("first", 0.0, 1.5, users(1)),
+        phase("pause", 1.5, 5.25, Load::Idle),
+        phase("second", 5.25, 7.0, users(1)),
+    ]);
+    let twice = play(with_a_break, QUARTER).await;
+    assert_eq!(planned(&twice), [0.0, 1.0, 5.25, 6.25]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn users_of_a_ramp_join_one_by_one_and_leave_together() {
     let ramp = Ramp {
         from: 0,

@@ -55,6 +55,7 @@ pub(super) fn class(
         think_time_s: client
             .think_time
             .map_or(Quantity::Constant(0.0), |pause| pause.quantity),
+        is_paced: client.paced,
         timeout: client.timeout.map_or(DEFAULT_TIMEOUT, Span::get),
         marks_prompts: client.marks_prompts.unwrap_or(true),
         retries: client.retries.map(|name| Retries {

@@ -179,6 +179,10 @@ impl<'t> Resolver<'_, 't> {
     /// Retries and hanging up, as far as they fit the rest.
     fn check_patience(&mut self, draft: &Draft<'_, 't>) {
         let client = &draft.section;
+        if client.paced && client.think_time.is_none() {
+            let message = "`paced` changes nothing without `think_time`";
+            self.at(draft, &["paced"], message, "think_time = \"1s\"");
+        }
         if client.max_retries.is_some() && client.retries.is_none() {
             let message = "`max_retries` changes nothing without `retries`";
             self.at(

@@ -11,6 +11,10 @@ use crate::scenario::number::{self, Number, Pause};
 /// A client class.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the file"
+)]
 pub(in crate::scenario) struct ClientSection {
     /// Name of a class to start from; keys given here replace that class's.
     #[serde(default)]
@@ -63,6 +67,9 @@ pub(in crate::scenario) struct ClientSection {
     pub(in crate::scenario) key_header: KeyHeader,
     /// Pause of a user between an answer and the next request; none by default.
     pub(in crate::scenario) think_time: Option<Pause>,
+    /// Whether that pause counts from the request instead, so that slow answers do not thin out the load; false by default.
+    #[serde(default)]
+    pub(in crate::scenario) paced: bool,
     /// How long it waits for a complete answer; "120s" by default.
     #[serde(default, deserialize_with = "number::duration")]
     pub(in crate::scenario) timeout: Option<Span>,
