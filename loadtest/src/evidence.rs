@@ -154,6 +154,9 @@ pub struct RigHealth {
     pub sent_open: u64,
     /// Requests of closed phases that were sent.
     pub sent_closed: u64,
+    /// As many as they send in virtual time, where that can be asked of this run.
+    #[serde(default)]
+    pub expected_closed: Option<u64>,
     /// Client attempts after the first of a request.
     #[serde(default)]
     pub sent_again: u64,
@@ -166,6 +169,9 @@ pub struct RigHealth {
     /// 99th percentile of real timers' lateness on this machine, before the run or during it, whichever
     /// is worse; none in virtual time.
     pub timer_p99: Option<Duration>,
+    /// The latest of them during the run; none in virtual time.
+    #[serde(default)]
+    pub timer_worst: Option<Duration>,
     /// Requests that the load driver itself counted, the cross-check of ours; none in virtual time.
     pub driver_requests: Option<u64>,
     /// Whether the run was cancelled before its end.

@@ -31,8 +31,8 @@ pub(crate) enum Finding {
     Fails,
     /// Its evidence is missing, for this reason.
     NotJudged(String),
-    /// Too few samples for a statistical statement: the rig is invalid, for this reason.
-    TooFew(String),
+    /// The run cannot tell: the rig is invalid, for this reason.
+    CannotTell(String),
 }
 
 /// A value as it was computed.
@@ -147,12 +147,14 @@ impl Case<'_> {
                     .cloned(),
             );
         }
+        let blurred = wrong.and_then(|wrong| self.blurred(comparison, wrong));
+        let finding = match (wrong, blurred) {
+            (None, _) => Finding::Holds,
+            (Some(_), None) => Finding::Fails,
+            (Some(_), Some(reason)) => Finding::CannotTell(reason),
+        };
         Judged {
-            finding: if wrong.is_some() {
-                Finding::Fails
-            } else {
-                Finding::Holds
-            },
+            finding,
             observed: observed(comparison, value, &left, &bounds),
             samples,
             details,
@@ -161,7 +163,7 @@ impl Case<'_> {
     }
 
     /// Real time per simulated time for a `wall` clause, else 1.
-    fn scale(&self, comparison: &Comparison) -> f64 {
+    pub(super) fn scale(&self, comparison: &Comparison) -> f64 {
         match self.context.speed {
             Some(speed) if comparison.is_wall => 1.0 / speed,
             Some(_) | None => 1.0,
@@ -235,12 +237,8 @@ impl Case<'_> {
             Expression::Term(term) => into.extend(self.witnesses(term, wrong, bound)),
             Expression::Negative(inner) => self.walk(inner, wrong.opposite(), None, into),
             Expression::Binary(operator, left, right) => {
-                let other = match operator {
-                    Operator::Plus | Operator::Times => wrong,
-                    Operator::Minus | Operator::Over => wrong.opposite(),
-                };
                 self.walk(left, wrong, None, into);
-                self.walk(right, other, None, into);
+                self.walk(right, operator.wrong_right(wrong), None, into);
             }
         }
     }
@@ -259,7 +257,7 @@ impl Case<'_> {
         } else if is_enough(samples, declared) {
             Finding::Holds
         } else {
-            Finding::TooFew(format!(
+            Finding::CannotTell(format!(
                 "{} samples are too few for the declared range",
                 computed.samples
             ))
@@ -320,7 +318,7 @@ impl Comparison {
 
 impl Bound {
     /// To which side `value` is wrong, if it is, with what the right side came to.
-    fn wrong(&self, value: f64, bounds: &[f64]) -> Option<Wrong> {
+    pub(super) fn wrong(&self, value: f64, bounds: &[f64]) -> Option<Wrong> {
         match (self, bounds) {
             (Self::Relation(relation, _), [bound, ..]) => relation.wrong(value, *bound),
             (Self::Within { .. }, [low, ..]) if value < *low => Some(Wrong::Low),
@@ -345,8 +343,16 @@ impl Relation {
 }
 
 impl Operator {
+    /// To which side the right operand is wrong where the result is wrong to this one.
+    pub(super) fn wrong_right(self, wrong: Wrong) -> Wrong {
+        match self {
+            Self::Plus | Self::Times => wrong,
+            Self::Minus | Self::Over => wrong.opposite(),
+        }
+    }
+
     /// The result; none where there is nothing to divide by.
-    fn apply(self, left: f64, right: f64) -> Option<f64> {
+    pub(super) fn apply(self, left: f64, right: f64) -> Option<f64> {
         match self {
             Self::Plus => Some(left + right),
             Self::Minus => Some(left - right),

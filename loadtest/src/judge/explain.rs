@@ -31,7 +31,9 @@ impl Case<'_> {
         let finding = match &judged.finding {
             Finding::Holds => "holds".to_owned(),
             Finding::Fails => "fails".to_owned(),
-            Finding::NotJudged(reason) | Finding::TooFew(reason) => format!("not judged: {reason}"),
+            Finding::NotJudged(reason) | Finding::CannotTell(reason) => {
+                format!("not judged: {reason}")
+            }
         };
         lines.push(String::new());
         lines.push(gate.text[clause.range.clone()].to_owned());

@@ -49,7 +49,7 @@ impl Case<'_> {
             .collect();
         let observed: Vec<_> = judged.iter().map(|(_, j)| j.observed.as_str()).collect();
         let invalid = judged.iter().find_map(|(_, judged)| match &judged.finding {
-            Finding::TooFew(reason) => Some(format!("Gate {}: {reason}.", gate.id)),
+            Finding::CannotTell(reason) => Some(format!("Gate {}: {reason}.", gate.id)),
             Finding::Holds | Finding::Fails | Finding::NotJudged(_) => None,
         });
         GateJudgement {
@@ -75,7 +75,7 @@ fn state(judged: &[(&Clause, Judged)]) -> State {
         return State::Failed;
     }
     let reason = findings().find_map(|finding| match finding {
-        Finding::NotJudged(reason) | Finding::TooFew(reason) => Some(reason.clone()),
+        Finding::NotJudged(reason) | Finding::CannotTell(reason) => Some(reason.clone()),
         Finding::Holds | Finding::Fails => None,
     });
     reason.map_or(State::Passed, State::NotJudged)

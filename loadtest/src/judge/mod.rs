@@ -8,6 +8,7 @@
 //!
 //! What it knows of the plan is [`Facts`], small enough to be part of a report.
 
+mod blur;
 mod books;
 mod case;
 mod clause;
@@ -85,10 +86,15 @@ pub fn judge_facts(facts: &Facts, evidence: &Evidence, context: JudgeContext) ->
         Outcome::Cancelled
     } else if !invalid.is_empty() {
         Outcome::Invalid
-    } else if results().any(|result| result.state.is_failure()) {
-        Outcome::Fail
-    } else {
+    } else if !results().any(|result| result.state.is_failure()) {
         Outcome::Pass
+    } else {
+        invalid = case.doubts();
+        if invalid.is_empty() {
+            Outcome::Fail
+        } else {
+            Outcome::Invalid
+        }
     };
     Verdict {
         outcome,

@@ -21,7 +21,45 @@ const LEAST_SENT: f64 = 0.99;
 /// else, and the arrival process is no longer the planned one.
 const LAG_BUDGET: Duration = Duration::from_millis(20);
 
+/// Part of the closed requests of virtual time that must have been sent where gates fail.
+///
+/// Users who wait for a busy machine ask less often than the same users in virtual time, and what is
+/// counted of them shifts.
+const LEAST_CLOSED: f64 = 0.98;
+
+/// How long, in simulated time, the machine may have stood still where gates fail.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 impl Case<'_> {
+    /// Why a failure is not to be believed, one sentence each.
+    ///
+    /// They do not matter to gates that hold: a busy machine makes nothing right by accident.
+    pub(crate) fn doubts(&self) -> Vec<String> {
+        let rig = &self.evidence.rig;
+        let mut doubts = vec![];
+        let expected = rig.expected_closed.filter(|expected| *expected > 0);
+        if let (Some(expected), Some(speed)) = (expected, self.context.speed) {
+            #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 requests")]
+            let part = rig.sent_closed as f64 / expected as f64;
+            if part < LEAST_CLOSED {
+                doubts.push(format!(
+                    "The machine was too busy for speed {speed} to believe what failed: its users sent {} requests, in virtual time {expected}.",
+                    rig.sent_closed
+                ));
+            }
+        }
+        if let (Some(late), Some(speed)) = (rig.timer_worst, self.context.speed) {
+            let stood_still = late.mul_f64(speed);
+            if stood_still > STANDSTILL {
+                doubts.push(format!(
+                    "The machine stood still for {} ms, {stood_still:.1?} at speed {speed}, too long to believe what failed.",
+                    late.as_millis()
+                ));
+            }
+        }
+        doubts
+    }
+
     /// Why the rig cannot be believed, one sentence each.
     pub(crate) fn rig_faults(&self) -> Vec<String> {
         let mut faults = self.evidence.rig.faults.clone();

@@ -50,6 +50,9 @@ pub struct RigFacts {
     pub lag_max: Span,
     /// 99th percentile of real timers' lateness here; none in virtual time.
     pub timer_p99: Option<Span>,
+    /// The latest of them during the run; none in virtual time.
+    #[serde(default)]
+    pub timer_worst: Option<Span>,
     /// Requests that the load driver itself counted; none in virtual time.
     pub driver_requests: Option<u64>,
     /// What makes the evidence unusable, each a full sentence.
@@ -97,6 +100,7 @@ impl From<&RigHealth> for RigFacts {
             lag_p99: Span::new(rig.lag_p99),
             lag_max: Span::new(rig.lag_max),
             timer_p99: rig.timer_p99.map(Span::new),
+            timer_worst: rig.timer_worst.map(Span::new),
             driver_requests: rig.driver_requests,
             faults: rig.faults.clone(),
         }

@@ -7,7 +7,7 @@ use clock::{Clock, Stopwatch};
 use tokio_util::sync::CancellationToken;
 
 use super::conclusion::{Circumstances, Conclusion, RunError, conclude, evidence, run_id};
-use super::timers::{TimerWatch, blur, timer_p99};
+use super::timers::{TimerWatch, blur, lateness};
 use crate::driver::{self, EventSink, Run};
 use crate::plan::Plan;
 use crate::report::Driver;
@@ -38,8 +38,8 @@ pub async fn on_sockets(
     options: SocketOptions,
 ) -> Result<(Conclusion, Duration), RunError> {
     let watch = Stopwatch::start();
-    let timer_p99 = timer_p99().await;
-    if let Some(blurred) = blur(plan, timer_p99) {
+    let before = lateness().await;
+    if let Some(blurred) = blur(plan, before.p99) {
         return Err(RunError::TooFast(blurred));
     }
     let servers = ServerRuntime::start()?;
@@ -51,8 +51,8 @@ pub async fn on_sockets(
         clock: clock.clone(),
         endpoints: rig.endpoints(),
         actor: rig.actor(),
-        events: options.events,
-        cancel: options.cancel,
+        events: options.events.clone(),
+        cancel: options.cancel.clone(),
     };
     let watched = TimerWatch::start(&servers);
     let played = driver::attack(run).await;
@@ -61,8 +61,10 @@ pub async fn on_sockets(
     let records = rig.records().await;
     rig.stop().await;
     let mut client = played?;
-    client.rig.timer_p99 = Some(timer_p99.max(during));
-    client.rig.faults.extend(blur(plan, during));
+    client.rig.timer_p99 = Some(before.p99.max(during.p99));
+    client.rig.timer_worst = Some(during.worst);
+    client.rig.expected_closed = comparable(plan, &options);
+    client.rig.faults.extend(blur(plan, during.p99));
     let circumstances = Circumstances {
         driver: Driver::Sockets,
         closed_in_virtual_time: options.closed_in_virtual_time,
@@ -74,6 +76,17 @@ pub async fn on_sockets(
         circumstances,
     );
     Ok((conclusion, watch.elapsed()))
+}
+
+/// Requests that the closed phases should send: not where somebody else's latency is in them, nor
+/// of a run that is repeated, which is alone and whose failures count.
+fn comparable(plan: &Plan, options: &SocketOptions) -> Option<u64> {
+    let gateway = plan.gateway.as_ref();
+    let is_ours = gateway.is_none_or(|gateway| gateway.profile.is_none());
+    let is_first = options.invalid_before.is_empty();
+    options
+        .closed_in_virtual_time
+        .filter(|_| is_ours && is_first)
 }
 
 /// A client that has its last byte is ahead of the servers, which still have to drop their bodies.

@@ -23,9 +23,18 @@ const PROBE_BEFORE: Duration = Duration::from_millis(3);
 /// cost little of a core.
 const PROBE_DURING: Duration = Duration::from_millis(10);
 
-/// 99th percentile of how late timers of this machine are now.
-pub(super) async fn timer_p99() -> Duration {
-    p99(clock::timer_overshoots(PROBE_BEFORE, SAMPLES_BEFORE).await)
+/// How late timers were, in real time.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Lateness {
+    /// 99 of 100 were not later.
+    pub(super) p99: Duration,
+    /// None was later.
+    pub(super) worst: Duration,
+}
+
+/// How late timers of this machine are now.
+pub(super) async fn lateness() -> Lateness {
+    Lateness::of(clock::timer_overshoots(PROBE_BEFORE, SAMPLES_BEFORE).await)
 }
 
 /// Asks timers how late they are, on the threads of the servers, until it is stopped.
@@ -49,11 +58,13 @@ impl TimerWatch {
         Self { stop, overshoots }
     }
 
-    /// The 99th percentile of all of them.
-    pub(super) async fn stop(self) -> Duration {
+    /// How late all of them were.
+    pub(super) async fn stop(self) -> Lateness {
         self.stop.cancel();
         let overshoots = self.overshoots.await;
-        p99(overshoots.expect("the servers' threads outlive the watch, which cannot panic"))
+        Lateness::of(
+            overshoots.expect("the servers' threads outlive the watch, which cannot panic"),
+        )
     }
 }
 
@@ -73,12 +84,17 @@ pub(super) fn blur(plan: &Plan, timer_p99: Duration) -> Option<String> {
     ))
 }
 
-/// The 99th percentile, by nearest rank; nothing of nothing.
-fn p99(mut overshoots: Vec<Duration>) -> Duration {
-    overshoots.sort_unstable();
-    let rank = (overshoots.len() * 99).div_ceil(100);
-    let index = rank.saturating_sub(1);
-    overshoots.get(index).copied().unwrap_or_default()
+impl Lateness {
+    /// Percentiles are by nearest rank; nothing is late of nothing.
+    fn of(mut overshoots: Vec<Duration>) -> Self {
+        overshoots.sort_unstable();
+        let rank = (overshoots.len() * 99).div_ceil(100);
+        let at = |index: usize| overshoots.get(index).copied().unwrap_or_default();
+        Self {
+            p99: at(rank.saturating_sub(1)),
+            worst: at(overshoots.len().saturating_sub(1)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,8 +105,11 @@ mod tests {
     fn one_of_a_hundred_timers_may_be_late() {
         let mut overshoots = vec![Duration::from_millis(1); 99];
         overshoots.push(Duration::from_secs(1));
-        assert_eq!(p99(overshoots), Duration::from_millis(1));
-        assert_eq!(p99(vec![Duration::from_secs(1)]), Duration::from_secs(1));
-        assert_eq!(p99(vec![]), Duration::ZERO);
+        let lateness = Lateness::of(overshoots);
+        assert_eq!(lateness.p99, Duration::from_millis(1));
+        assert_eq!(lateness.worst, Duration::from_secs(1));
+        let one = Lateness::of(vec![Duration::from_secs(1)]);
+        assert_eq!((one.p99, one.worst), (lateness.worst, lateness.worst));
+        assert_eq!(Lateness::of(vec![]), Lateness::default());
     }
 }

@@ -96,6 +96,88 @@ fn a_machine_that_wakes_sleepers_late_invalidates() {
     );
 }
 
+/// A run at speed 20 with one slow answer, by a machine whose timers were late by 5 ms, once by 30 ms.
+fn blurred(sentence: &str, slow: f64) -> Run {
+    let quick = (1..200).map(|second| request(f64::from(second) / 2.0));
+    let mut run = Run::of(quick.chain([request(100.0).taking(slow)]));
+    run.facts.gates = vec![run.gate(sentence), run.gate("requests == 200")];
+    run.context = JudgeContext { speed: Some(20.0) };
+    run.evidence.rig.timer_p99 = Some(Duration::from_millis(5));
+    run.evidence.rig.timer_worst = Some(Duration::from_millis(30));
+    run
+}
+
+#[test]
+fn a_duration_that_the_machine_alone_could_have_made_wrong_is_no_failure() {
+    let told = "Gate G: the machine was too busy to tell: its timers were up to 30ms late, \
+                600ms at speed 20.";
+    for sentence in [
+        "max of latency <= 1s",
+        "max of latency / min of latency <= 2.1",
+        "max of latency - min of latency < 600ms",
+        "max of latency <= 50ms wall",
+    ] {
+        assert_invalid(&blurred(sentence, 1.6), told);
+        let slow = blurred(sentence, 3.0).verdict();
+        assert_eq!(slow.outcome, Outcome::Fail, "{sentence}");
+    }
+    assert_eq!(
+        blurred("max of latency <= 1s", 1.0).verdict().outcome,
+        Outcome::Pass
+    );
+}
+
+#[test]
+fn what_all_samples_share_is_as_late_as_nearly_all_timers() {
+    // 5 ms are 100 ms at speed 20.
+    for sentence in [
+        "p50 of latency <= 390ms",
+        "mean of latency <= 350ms",
+        "requests <= 199",
+    ] {
+        let outcome = blurred(sentence, 0.5).verdict().outcome;
+        assert_eq!(outcome, Outcome::Fail, "{sentence}");
+    }
+    let outcome = blurred("p50 of latency <= 400ms", 0.5).verdict().outcome;
+    assert_eq!(outcome, Outcome::Invalid);
+    // Only the slow answer is beyond the 99.5th percentile.
+    let outcome = blurred("p99.9 of latency <= 1s", 1.6).verdict().outcome;
+    assert_eq!(outcome, Outcome::Invalid);
+}
+
+#[test]
+fn a_failure_on_a_machine_that_stood_still_is_not_believed() {
+    let mut run = blurred("requests == 1", 0.5);
+    assert_eq!(run.verdict().outcome, Outcome::Fail);
+    run.evidence.rig.timer_worst = Some(Duration::from_millis(51));
+    let told =
+        "The machine stood still for 51 ms, 1.0s at speed 20, too long to believe what failed.";
+    assert_invalid(&run, told);
+    run.facts.gates.remove(0);
+    assert_eq!(run.verdict().outcome, Outcome::Pass);
+}
+
+#[test]
+fn a_failure_with_fewer_closed_requests_than_in_virtual_time_is_not_believed() {
+    let mut run = blurred("requests == 1", 0.5);
+    run.evidence.rig.sent_closed = 196;
+    run.evidence.rig.expected_closed = Some(200);
+    assert_eq!(run.verdict().outcome, Outcome::Fail);
+    run.evidence.rig.expected_closed = Some(201);
+    let told = "The machine was too busy for speed 20 to believe what failed: its users sent 196 \
+                requests, in virtual time 201.";
+    assert_invalid(&run, told);
+    run.facts.gates.remove(0);
+    assert_eq!(run.verdict().outcome, Outcome::Pass);
+}
+
+#[test]
+fn nothing_is_blurred_in_virtual_time() {
+    let mut run = blurred("max of latency <= 1s", 1.1);
+    run.context = JudgeContext { speed: None };
+    assert_eq!(run.verdict().outcome, Outcome::Fail);
+}
+
 #[test]
 fn faults_of_the_rig_are_passed_on() {
     let mut run = run();
