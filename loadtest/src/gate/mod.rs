@@ -14,6 +14,7 @@
 mod bounds;
 mod check;
 mod cursor;
+mod filter;
 mod forecast;
 mod label;
 mod lexer;
@@ -24,6 +25,7 @@ mod reference;
 mod relations;
 mod selection;
 mod sentence;
+mod slice;
 pub(crate) mod statistics;
 pub(crate) mod suggest;
 mod terms;

@@ -3,48 +3,16 @@
 //! Here the words of a sentence meet the names of the plan. A name that does not exist is noted
 //! and reading goes on, so that all of them are reported at once.
 
-use std::ops::{Range, RangeInclusive};
-use std::time::Duration;
+use std::ops::Range;
 
 use super::SentenceError;
 use super::Tracking;
 use super::label::Label;
 use super::lexer::TokenKind;
 use super::metric::{METRICS, Metric, Origin, Records};
-use super::parser::{Parsed, Parser, duration};
-use super::sentence::{Filter, FilterValue, PhaseSlice, Selection};
+use super::parser::{Parsed, Parser};
+use super::sentence::Selection;
 use super::suggest::{one_of, unknown};
-
-const OPERATIONS: [&str; 4] = ["chat_completions", "completions", "embeddings", "helper"];
-/// Source: the faults of the simulator, as its ledger names them.
-const FAULTS: [&str; 17] = [
-    "status",
-    "delay",
-    "silence",
-    "refused",
-    "reset",
-    "cut",
-    "stall",
-    "slow_headers",
-    "truncated",
-    "malformed",
-    "error",
-    "duplicate",
-    "no_usage",
-    "no_done",
-    "content_type",
-    "slow_body",
-    "none",
-];
-const ERRORS: [&str; 7] = [
-    "refused",
-    "reset",
-    "cut",
-    "timed_out",
-    "malformed",
-    "other",
-    "none",
-];
 
 impl Selection {
     /// The kinds of records that it is computed from.
@@ -309,83 +277,8 @@ impl Parser<'_> {
         }
     }
 
-    fn phases(&mut self, selection: &mut Selection) -> Parsed<()> {
-        let is_excluding = self.sign()?;
-        let start = self.here().start;
-        let mut slices = vec![];
-        loop {
-            slices.push(self.phase_slice(selection.metric)?);
-            if !self.eat_symbol("|") {
-                break;
-            }
-        }
-        let place = start..self.last_end();
-        if !is_excluding {
-            selection.phases.extend(slices);
-            return Ok(());
-        }
-        if slices.iter().any(|s| s.from.is_some() || s.to.is_some()) {
-            return Err(SentenceError::new(
-                place,
-                "only whole phases can be excluded",
-            ));
-        }
-        let is_excluded = |name: &str| slices.iter().any(|slice| slice.phase == name);
-        let others = self.names.phases.iter().map(|(name, _)| name);
-        let others = others
-            .filter(|name| !is_excluded(name))
-            .map(|name| whole_phase(name));
-        selection.phases.extend(others);
-        if selection.phases.is_empty() {
-            return Err(SentenceError::new(place, "no other phase is left"));
-        }
-        Ok(())
-    }
-
-    fn phase_slice(&mut self, metric: Metric) -> Parsed<PhaseSlice> {
-        let phase = self.name()?;
-        let place = self.last();
-        let length = self.names.phases.iter().find(|(name, _)| *name == phase);
-        let length = length.map(|(_, length)| *length);
-        if length.is_none() {
-            let known: Vec<_> = self
-                .names
-                .phases
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect();
-            let error = unknown("phase", &phase, &known, place);
-            self.report(error);
-        }
-        let start = self.here().start;
-        if !self.eat_symbol("[") {
-            return Ok(whole_phase(&phase));
-        }
-        let from = self.slice_end();
-        self.symbol("..")?;
-        let to = self.slice_end();
-        self.symbol("]")?;
-        let slice = PhaseSlice { phase, from, to };
-        let place = start..self.last_end();
-        if metric.row().records == Records::Gaps {
-            let message = "gaps between tokens are kept per phase, not per moment";
-            self.report(SentenceError::new(place, message));
-        } else if let Some(message) = length.and_then(|length| misplaced(&slice, length)) {
-            self.report(SentenceError::new(place, message));
-        }
-        Ok(slice)
-    }
-
-    fn slice_end(&mut self) -> Option<Duration> {
-        let TokenKind::Micros(micros) = self.kind() else {
-            return None;
-        };
-        self.advance();
-        Some(duration(micros))
-    }
-
     /// `=` or `!=`: whether values are excluded.
-    fn sign(&mut self) -> Parsed<bool> {
+    pub(super) fn sign(&mut self) -> Parsed<bool> {
         if self.eat_symbol("!=") {
             return Ok(true);
         }
@@ -396,96 +289,8 @@ impl Parser<'_> {
         Err(self.expected("`=` or `!=`"))
     }
 
-    /// `=a|b` or `!=a|b` after the name of a label.
-    pub(super) fn filter(&mut self, label: &Label) -> Parsed<Filter> {
-        let is_excluding = self.sign()?;
-        let mut values = vec![self.label_value(label)?];
-        while self.eat_symbol("|") {
-            values.push(self.label_value(label)?);
-        }
-        Ok(Filter {
-            label: label.clone(),
-            is_excluding,
-            values,
-        })
-    }
-
-    /// A value that `label` can have.
-    pub(super) fn label_value(&mut self, label: &Label) -> Parsed<FilterValue> {
-        let names = self.names;
-        let simulators = names.simulators.iter().map(String::as_str);
-        let (kind, known): (&str, Vec<&str>) = match label {
-            Label::Status if self.eat_word("none") => return Ok(FilterValue::None),
-            Label::Status => return self.number(100..=599, "a status from 100 to 599"),
-            Label::Ordinal | Label::Attempts | Label::User => {
-                return self.number(0..=u64::MAX, "a whole number");
-            }
-            Label::Streamed | Label::Aborted | Label::Estimated => return self.flag(),
-            Label::Subscription | Label::Reason => return Ok(FilterValue::Word(self.name()?)),
-            Label::Header(_) | Label::Product | Label::Model => return self.word_or_none(),
-            Label::Phase | Label::By | Label::Name => {
-                return Err(self.expected(&format!("a label other than `{}`", label.name())));
-            }
-            Label::Class => ("class", names.classes.iter().map(String::as_str).collect()),
-            Label::Deployment => {
-                let known = names.deployments.iter().map(String::as_str);
-                ("deployment", known.collect())
-            }
-            Label::Backend => ("backend", simulators.chain(["none"]).collect()),
-            Label::RefusedBy => {
-                let gateway = names.has_gateway.then_some("gateway");
-                let known = gateway.into_iter().chain(simulators).chain(["none"]);
-                ("party", known.collect())
-            }
-            Label::Operation => ("operation", OPERATIONS.to_vec()),
-            Label::Error => ("error", ERRORS.to_vec()),
-            Label::Fault => ("fault", FAULTS.to_vec()),
-        };
-        self.known(kind, &known)
-    }
-
-    /// A word or `none`; a number as it is sent, without the `_` between its digits.
-    fn word_or_none(&mut self) -> Parsed<FilterValue> {
-        let sign = if self.eat_symbol("-") { "-" } else { "" };
-        let is_number = matches!(self.kind(), TokenKind::Number(_));
-        let name = self.name()?;
-        Ok(match name.as_str() {
-            "none" => FilterValue::None,
-            number if is_number => FilterValue::Word(format!("{sign}{}", number.replace('_', ""))),
-            _ => FilterValue::Word(name),
-        })
-    }
-
-    fn known(&mut self, kind: &str, known: &[&str]) -> Parsed<FilterValue> {
-        let name = self.name()?;
-        if !known.contains(&name.as_str()) {
-            self.report(unknown(kind, &name, known, self.last()));
-        }
-        Ok(match name.as_str() {
-            "none" => FilterValue::None,
-            _ => FilterValue::Word(name),
-        })
-    }
-
-    fn number(&mut self, legal: RangeInclusive<u64>, what: &str) -> Parsed<FilterValue> {
-        let number = self.slice().parse().ok().filter(|n| legal.contains(n));
-        let Some(number) = number else {
-            return Err(self.expected(what));
-        };
-        self.advance();
-        Ok(FilterValue::Number(number))
-    }
-
-    fn flag(&mut self) -> Parsed<FilterValue> {
-        let is_true = self.eat_word("true");
-        if is_true || self.eat_word("false") {
-            return Ok(FilterValue::Flag(is_true));
-        }
-        Err(self.expected("`true` or `false`"))
-    }
-
     /// A name as written; one that looks like a number or a duration is a name too.
-    fn name(&mut self) -> Parsed<String> {
+    pub(super) fn name(&mut self) -> Parsed<String> {
         let is_name = matches!(
             self.kind(),
             TokenKind::Word | TokenKind::Number(_) | TokenKind::Micros(_)
@@ -497,26 +302,4 @@ impl Parser<'_> {
         self.advance();
         Ok(name)
     }
-}
-
-fn whole_phase(name: &str) -> PhaseSlice {
-    PhaseSlice {
-        phase: name.to_owned(),
-        from: None,
-        to: None,
-    }
-}
-
-/// Why `slice` is no part of a phase of this length.
-fn misplaced(slice: &PhaseSlice, length: Duration) -> Option<String> {
-    let from = slice.from.unwrap_or_default();
-    let to = slice.to.unwrap_or(length);
-    let length_text = clock::Span::new(length);
-    if from >= length || to > length {
-        let phase = &slice.phase;
-        return Some(format!(
-            "the slice lies outside `{phase}`, which is {length_text} long"
-        ));
-    }
-    (from >= to).then(|| "the slice ends before it starts".to_owned())
 }
