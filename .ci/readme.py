@@ -29,6 +29,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 BLOCK = re.compile(
     r"^<!-- (?:output(?: exit=(?P<exit>\d+))?(?: lines=(?P<lines>\d+))?: (?P<command>.+?)|(?P<table>catalogue|capabilities)) -->\n"
@@ -302,8 +303,10 @@ def main():
         sys.exit("\n".join(wrong))
     tables = {"catalogue": catalogue(played), "capabilities": capabilities(played)}
     stale = []
-    for path in ["README.md", *sorted(glob.glob("scenarios/**/README.md", recursive=True))]:
-        fresh, blocks = refresh(path, tables, is_all)
+    paths = ["README.md", *sorted(glob.glob("scenarios/**/README.md", recursive=True))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        refreshed = list(pool.map(lambda path: refresh(path, tables, is_all), paths))
+    for path, (fresh, blocks) in zip(paths, refreshed):
         stale += blocks
         if blocks and not is_check:
             with open(path, "w", encoding="utf-8") as file:

@@ -154,7 +154,7 @@ pub struct RigHealth {
     pub sent_open: u64,
     /// Requests of closed phases that were sent.
     pub sent_closed: u64,
-    /// As many as they send in virtual time, where that can be asked of this run.
+    /// As many as they send in virtual time, where nobody's latency but ours is in them.
     #[serde(default)]
     pub expected_closed: Option<u64>,
     /// Client attempts after the first of a request.
@@ -174,6 +174,9 @@ pub struct RigHealth {
     pub timer_worst: Option<Duration>,
     /// Requests that the load driver itself counted, the cross-check of ours; none in virtual time.
     pub driver_requests: Option<u64>,
+    /// Whether it repeats an invalid run, alone: then its failures count.
+    #[serde(default)]
+    pub is_repeat: bool,
     /// Whether the run was cancelled before its end.
     pub cancelled: bool,
     /// Anything else that makes the evidence unusable, each a full sentence.

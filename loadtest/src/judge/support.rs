@@ -8,6 +8,7 @@ use clock::Moment;
 
 use super::join::trace_id;
 use super::{BooksFacts, ClassFacts, Facts, JudgeContext, PhaseFacts, judge_facts};
+use crate::driver::support;
 use crate::evidence::{Evidence, PhaseWindow, RigHealth, Source};
 use crate::gate::{Gate, Names, parse};
 use crate::observation::{Observation, Outcome};
@@ -252,38 +253,22 @@ impl Run {
         let ended = planned + request.latency;
         let is_answered = status == 200;
         Observation {
-            request: number,
-            attempt: 0,
             class: Arc::from(request.class),
             phase: Arc::from(phase.unwrap().name.as_str()),
-            worker: 0,
             planned,
             sent: planned,
             headers_at: Some(ended),
-            first_token_at: None,
-            last_token_at: None,
             ended,
             outcome: Outcome::Status(status),
             request_id: request_id(number),
-            prompt_mark: None,
             path_and_query: "/api/openai/chat".to_owned(),
             expected_path_and_query: "/openai/chat".to_owned(),
             request_hash: hash("request", number),
             response_hash: Some(hash("answer", number)),
             response_bytes: 100,
-            streamed: false,
-            aborted: false,
-            claimed_backend: None,
-            claimed_attempts: None,
-            region: None,
-            direct: None,
-            operation: None,
-            headers: BTreeMap::new(),
-            retry_after_ms: None,
             prompt_tokens: is_answered.then_some(4),
             completion_tokens: is_answered.then_some(6),
-            content_events: 0,
-            malformed: None,
+            ..support::observation(number)
         }
     }
 }

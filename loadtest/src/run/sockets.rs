@@ -51,8 +51,8 @@ pub async fn on_sockets(
         clock: clock.clone(),
         endpoints: rig.endpoints(),
         actor: rig.actor(),
-        events: options.events.clone(),
-        cancel: options.cancel.clone(),
+        events: options.events,
+        cancel: options.cancel,
     };
     let watched = TimerWatch::start(&servers);
     let played = driver::attack(run).await;
@@ -63,7 +63,8 @@ pub async fn on_sockets(
     let mut client = played?;
     client.rig.timer_p99 = Some(before.p99.max(during.p99));
     client.rig.timer_worst = Some(during.worst);
-    client.rig.expected_closed = comparable(plan, &options);
+    client.rig.expected_closed = comparable(plan, options.closed_in_virtual_time);
+    client.rig.is_repeat = !options.invalid_before.is_empty();
     client.rig.faults.extend(blur(plan, during.p99));
     let circumstances = Circumstances {
         driver: Driver::Sockets,
@@ -78,19 +79,33 @@ pub async fn on_sockets(
     Ok((conclusion, watch.elapsed()))
 }
 
-/// Requests that the closed phases should send: not where somebody else's latency is in them, nor
-/// of a run that is repeated, which is alone and whose failures count.
-fn comparable(plan: &Plan, options: &SocketOptions) -> Option<u64> {
+/// Requests that the closed phases should send, unless somebody else's latency is in them.
+fn comparable(plan: &Plan, closed_in_virtual_time: Option<u64>) -> Option<u64> {
     let gateway = plan.gateway.as_ref();
     let is_ours = gateway.is_none_or(|gateway| gateway.profile.is_none());
-    let is_first = options.invalid_before.is_empty();
-    options
-        .closed_in_virtual_time
-        .filter(|_| is_ours && is_first)
+    closed_in_virtual_time.filter(|_| is_ours)
 }
 
 /// A client that has its last byte is ahead of the servers, which still have to drop their bodies.
 async fn settle() {
     let clock = Clock::system();
     clock.sleep_until(clock.now() + SETTLE).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::support;
+    use crate::topology::{GatewayConfig, GatewayPlan, Profile};
+
+    #[test]
+    fn users_are_counted_where_only_their_machine_can_make_them_late() {
+        assert_eq!(comparable(&support::plan(), Some(7)), Some(7));
+        let gateway = GatewayPlan::ours("a".to_owned(), GatewayConfig::default());
+        let foreign = Plan {
+            gateway: Some(gateway.replaced_by(Profile::default())),
+            ..support::plan()
+        };
+        assert_eq!(comparable(&foreign, Some(7)), None);
+    }
 }
