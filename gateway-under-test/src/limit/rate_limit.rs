@@ -116,8 +116,7 @@ impl Inner {
         let left = self.left(window, now).checked_sub(own);
         let Some(left) = left.filter(|_| window.used(self.renewal_period, now) <= self.calls)
         else {
-            let free_at = window.free_at(self.calls - own, self.renewal_period);
-            return Err(free_at.since(now));
+            return Err(window.wait(self.calls - own, self.renewal_period, now));
         };
         window.count(own, now);
         Ok(left)

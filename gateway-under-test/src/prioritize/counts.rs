@@ -149,7 +149,7 @@ impl Count {
     /// How long until at most `most` is used, if nothing is added.
     fn wait(&self, most: u64, now: Moment) -> Duration {
         match most.checked_sub(self.held) {
-            Some(most) => self.window.free_at(most, self.length).since(now),
+            Some(most) => self.window.wait(most, self.length, now),
             // What is held counts as if it were counted now: nobody is told to come too early.
             None => self.length,
         }

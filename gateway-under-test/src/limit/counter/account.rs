@@ -144,7 +144,7 @@ impl Meter for Window {
     }
 
     fn wait(&mut self, most: u64, _: u64, now: Moment) -> Duration {
-        self.free_at(most, MINUTE).since(now)
+        Window::wait(self, most, MINUTE, now)
     }
 }
 

@@ -31,6 +31,18 @@ fn uses() -> impl Strategy<Value = Vec<(Moment, u64)>> {
     })
 }
 
+#[test]
+fn nobody_waits_longer_than_the_window_is() {
+    let second = |seconds| Moment::ZERO + Duration::from_secs(seconds);
+    let mut window = Window::default();
+    window.count(10, second(5));
+    // Whoever read the clock first may get the lock last.
+    for (asked_at, wait) in [(4, 60), (5, 60), (6, 59), (65, 0)] {
+        let wait = Duration::from_secs(wait);
+        assert_eq!(window.wait(0, MINUTE, second(asked_at)), wait);
+    }
+}
+
 /// What was used in the minute before `now`, counted one by one.
 fn counted(uses: &[(Moment, u64)], now: Moment) -> u64 {
     let recent = uses

@@ -50,8 +50,17 @@ impl Window {
         self.uses.push_back(Use { at, total });
     }
 
+    /// How long after `now` uses of at most `most` are left in a window of this `length`, if no more
+    /// are added.
+    ///
+    /// Never longer than the window, also for a caller who read the clock before somebody else's use
+    /// was counted.
+    pub(crate) fn wait(&self, most: u64, length: Duration, now: Moment) -> Duration {
+        self.free_at(most, length).since(now).min(length)
+    }
+
     /// When uses of at most `most` are left in a window of this `length`, if no more are added.
-    pub(crate) fn free_at(&self, most: u64, length: Duration) -> Moment {
+    pub(super) fn free_at(&self, most: u64, length: Duration) -> Moment {
         // What must have been forgotten by then; the use that brings the total there is the last
         // that has to leave.
         let surplus = self.total().saturating_sub(most);
