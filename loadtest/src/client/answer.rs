@@ -80,10 +80,10 @@ pub(super) fn retry_after(
     Duration::try_from(wait).ok()
 }
 
-/// A wait in whole milliseconds, to the nearest.
+/// A wait in whole milliseconds, rounded down: what is left until a date is rarely whole, and who comes
+/// back at that date is not early.
 pub(super) fn whole_millis(wait: Duration) -> u64 {
-    let nearest = wait.saturating_add(Duration::from_micros(500));
-    u64::try_from(nearest.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -122,6 +122,16 @@ mod tests {
             wait(&[("retry-after", "Wed, 31 Dec 2025 23:59:59 GMT")]),
             Some(0)
         );
+    }
+
+    #[test]
+    fn no_wait_is_written_down_longer_than_it_is() {
+        assert_eq!(whole_millis(Duration::from_micros(2_562_997)), 2_562);
+        // A decimal fraction of seconds is whole in milliseconds, whatever a float makes of it.
+        for millis in 0..10_000 {
+            let text: &'static str = format!("{}.{:03}", millis / 1_000, millis % 1_000).leak();
+            assert_eq!(wait(&[("retry-after", text)]), Some(millis));
+        }
     }
 
     #[test]

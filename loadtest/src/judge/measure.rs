@@ -10,10 +10,6 @@ use super::usage::UsedTokens;
 use crate::gate::{Metric, Selection};
 use crate::observation::Observation;
 
-/// Waits are kept to the nearest millisecond: what comes earlier than that by no more than half of one is
-/// not early.
-const ROUNDING: Duration = Duration::from_micros(500);
-
 impl Case<'_> {
     /// What the record at `place` adds to `selection`: 1 or 0 of a count, tokens, microseconds.
     ///
@@ -136,7 +132,7 @@ impl Case<'_> {
         before.is_some_and(|before| {
             let answered = before.headers_at.unwrap_or(before.ended);
             let wait = before.retry_after_ms.map(Duration::from_millis);
-            wait.is_some_and(|wait| attempt.sent + ROUNDING < answered + wait)
+            wait.is_some_and(|wait| attempt.sent < answered + wait)
         })
     }
 

@@ -81,20 +81,22 @@ pub fn judge_facts(facts: &Facts, evidence: &Evidence, context: JudgeContext) ->
     if is_nothing_judged(&gates, &must_observe, &books) {
         invalid.push("Nothing was judged: no gate's evidence is given.".to_owned());
     }
-    let results = || gates.iter().chain(&must_observe).chain(&books);
     let outcome = if evidence.rig.cancelled {
         Outcome::Cancelled
     } else if !invalid.is_empty() {
         Outcome::Invalid
-    } else if !results().any(|result| result.state.is_failure()) {
-        Outcome::Pass
-    } else {
+    } else if has_failure(&books) {
+        // What is lost is lost, however busy the machine.
+        Outcome::Fail
+    } else if has_failure(&gates) || has_failure(&must_observe) {
         invalid = case.doubts();
         if invalid.is_empty() {
             Outcome::Fail
         } else {
             Outcome::Invalid
         }
+    } else {
+        Outcome::Pass
     };
     Verdict {
         outcome,
@@ -108,6 +110,10 @@ pub fn judge_facts(facts: &Facts, evidence: &Evidence, context: JudgeContext) ->
         books,
         join: case.joined.summary,
     }
+}
+
+fn has_failure(results: &[GateResult]) -> bool {
+    results.iter().any(|result| result.state.is_failure())
 }
 
 /// The verdict on a run that is not made, and why.

@@ -83,7 +83,7 @@ fn held<'a>(results: impl Iterator<Item = &'a GateResult>) -> usize {
         .count()
 }
 
-/// What failed, what was not judged and why there is no verdict, by id.
+/// What failed, what was not judged, why there is no verdict, and whether this run is a repeat.
 fn remarks(run: &Finished) -> String {
     let report = match &run.report {
         Ok(report) => report,
@@ -98,6 +98,8 @@ fn remarks(run: &Finished) -> String {
     let unjudged = ids(verdict, |state| matches!(state, State::NotJudged(_)));
     parts.extend(failed.map(|ids| format!("failed: {ids}")));
     parts.extend(unjudged.map(|ids| format!("not judged: {ids}")));
+    let before = report.invalid_before.iter();
+    parts.extend(before.map(|reason| format!("repeated alone: {reason}")));
     parts.join("; ")
 }
 

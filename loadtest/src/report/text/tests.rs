@@ -360,6 +360,8 @@ fn runs_without_a_verdict_count_as_failed_and_are_told_apart() {
     let mut invalid = short();
     invalid.verdict.outcome = Outcome::Invalid;
     invalid.verdict.invalid = vec!["No gate was judged.".to_owned()];
+    let mut repeat = short();
+    repeat.facts.invalid_before = vec!["The machine was busy.".to_owned()];
     let lost = Finished {
         name: "baseline/direct".to_owned(),
         report: Err("the child process died by signal 9".to_owned()),
@@ -368,6 +370,7 @@ fn runs_without_a_verdict_count_as_failed_and_are_told_apart() {
     let runs = [
         finished(&short(), millis(90)),
         finished(&invalid, millis(80)),
+        finished(&repeat, millis(70)),
         lost,
     ];
     insta::assert_snapshot!(summary(&runs, millis(1_500), &Style::plain(80)), @r"
@@ -375,12 +378,14 @@ fn runs_without_a_verdict_count_as_failed_and_are_told_apart() {
     PASS     load-balancing/simple       3        20        20 s  0.1 s
     INVALID  load-balancing/simple       3        20        20 s  0.1 s
           No gate was judged.
+    PASS     load-balancing/simple       3        20        20 s  0.1 s
+          repeated alone: The machine was busy.
     ERROR    baseline/direct             –         –           –    0 s
           the child process died by signal 9
 
-    3 scenarios · 6 of 6 gates passed · 40 requests · 40 s simulated in 1.5 s
+    4 scenarios · 9 of 9 gates passed · 60 requests · 1 min simulated in 1.5 s
     counted as failed: 1 invalid, 1 without a report
-    1 passed, 2 failed
+    2 passed, 2 failed
     ");
 }
 
